@@ -1,0 +1,71 @@
+"""Original files in a folder."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import uuid
+from pathlib import Path, PurePosixPath
+
+from orchestrator.domain.errors import NotFound, Unavailable
+
+
+class FilesystemBlobs:
+    """`orchestrator.ports.blobs.BlobStore` below one folder; a file appears whole or not at all."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def put(self, key: str, content: bytes) -> None:
+        """Write beside, flush to disk, and rename."""
+        await asyncio.to_thread(self._write, self._path(key), content)
+
+    async def get(self, key: str) -> bytes:
+        """Read the file."""
+        try:
+            return await asyncio.to_thread(self._path(key).read_bytes)
+        except FileNotFoundError as error:
+            raise NotFound(f"no blob is stored under '{key}'") from error
+        except OSError as error:
+            raise Unavailable("blobs", str(error)) from error
+
+    async def purge(self, prefix: str) -> None:
+        """Remove the folder of that name."""
+        path = self._path(prefix)
+        try:
+            await asyncio.to_thread(shutil.rmtree, path)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise Unavailable("blobs", str(error)) from error
+
+    async def ping(self) -> None:
+        """Make sure that the folder can be written to."""
+        try:
+            await asyncio.to_thread(self._folder.mkdir, parents=True, exist_ok=True)
+        except OSError as error:
+            raise Unavailable("blobs", str(error)) from error
+        if not os.access(self._folder, os.W_OK):
+            raise Unavailable("blobs", f"'{self._folder}' cannot be written to")
+
+    def _path(self, key: str) -> Path:
+        parts = PurePosixPath(key).parts
+        if not parts or any(part in {"..", "/", ""} for part in parts):
+            raise ValueError(f"not a blob key: {key!r}")
+        return self._folder.joinpath(*parts)
+
+    @staticmethod
+    def _write(path: Path, content: bytes) -> None:
+        beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with beside.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(path)
+        except OSError as error:
+            raise Unavailable("blobs", str(error)) from error
+        finally:
+            beside.unlink(missing_ok=True)

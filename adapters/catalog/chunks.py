@@ -1,0 +1,114 @@
+"""Chunk texts and vectors in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+
+import numpy as np
+from sqlalchemy import select
+from sqlalchemy.dialects.sqlite import insert
+
+from adapters.catalog.database import Database
+from adapters.catalog.schema import chunks, documents, vectors, versions
+from orchestrator.domain.documents import Chunk, Piece
+from orchestrator.ports.arrays import Ids, Vectors
+
+BATCH = 500
+
+
+class SqlChunks:
+    """`orchestrator.ports.catalog.Chunks`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def read(self, ids: Sequence[int]) -> Sequence[Chunk]:
+        """Read by primary key, joined with the version for its title."""
+        query = (
+            select(
+                chunks.c.id,
+                chunks.c.document_id,
+                documents.c.source_id,
+                chunks.c.version,
+                versions.c.title,
+                chunks.c.text,
+                chunks.c.start,
+                chunks.c.end,
+                chunks.c.section,
+                chunks.c.page,
+            )
+            .join(documents, documents.c.id == chunks.c.document_id)
+            .join(
+                versions,
+                (versions.c.document_id == chunks.c.document_id)
+                & (versions.c.number == chunks.c.version),
+            )
+            .where(chunks.c.id.in_(ids), documents.c.deleted_at.is_(None))
+        )
+        async with self._database.read() as connection:
+            return [Chunk(*row) for row in await connection.execute(query)]
+
+    async def texts(self, ids: Ids) -> AsyncIterator[tuple[Ids, Sequence[str]]]:
+        """Read what was embedded: title, section and text."""
+        for start in range(0, len(ids), BATCH):
+            found = await self.read(ids[start : start + BATCH].tolist())
+            yield (
+                np.array([chunk.id for chunk in found], np.int64),
+                [
+                    Piece(chunk.text, chunk.start, chunk.end, chunk.section).embedded(chunk.title)
+                    for chunk in found
+                ],
+            )
+
+
+class SqlVectors:
+    """`orchestrator.ports.catalog.VectorTable`: rows, so that one vector can be erased."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def known(self, model: str, hashes: Sequence[bytes]) -> frozenset[bytes]:
+        """Look the hashes up in the unique index."""
+        found: set[bytes] = set()
+        async with self._database.read() as connection:
+            for start in range(0, len(hashes), BATCH):
+                rows = await connection.execute(
+                    select(vectors.c.text_hash).where(
+                        vectors.c.model == model,
+                        vectors.c.text_hash.in_(hashes[start : start + BATCH]),
+                    )
+                )
+                found.update(rows.scalars())
+        return frozenset(found)
+
+    async def put(self, model: str, hashes: Sequence[bytes], vectors_: Vectors) -> None:
+        """Insert rows of raw float32; the first one stays."""
+        if not hashes:
+            return
+        rows = [
+            {"model": model, "text_hash": text_hash, "vector": vector.tobytes()}
+            for text_hash, vector in zip(hashes, vectors_, strict=True)
+        ]
+        async with self._database.write() as connection:
+            await connection.execute(insert(vectors).on_conflict_do_nothing(), rows)
+
+    async def vectors(self, model: str, ids: Ids) -> AsyncIterator[tuple[Ids, Vectors]]:
+        """Read batches by chunk id, in the order given."""
+        for start in range(0, len(ids), BATCH):
+            query = (
+                select(chunks.c.id, vectors.c.vector)
+                .join(
+                    vectors,
+                    (vectors.c.text_hash == chunks.c.text_hash) & (vectors.c.model == model),
+                )
+                .where(chunks.c.id.in_(ids[start : start + BATCH].tolist()))
+                .order_by(chunks.c.id)
+            )
+            async with self._database.read() as connection:
+                rows = (await connection.execute(query)).all()
+            if rows:
+                data = np.frombuffer(b"".join(row.vector for row in rows), np.float32)
+                yield (
+                    np.array([row.id for row in rows], np.int64),
+                    data.reshape(len(rows), -1),
+                )

@@ -1,0 +1,102 @@
+"""One SQL database: a single writer, concurrent readers, migrations, and translated errors."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Connection, event, inspect, select, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from adapters.catalog.schema import HEAD
+from orchestrator.domain.errors import Unavailable
+
+MIGRATIONS: Final = Path(__file__).parent / "migrations"
+BUSY_MS: Final = 15_000
+READERS: Final = 4
+
+
+class Database:
+    """SQLite in WAL mode: writes in short `BEGIN IMMEDIATE` transactions, reads in snapshots."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._writing = asyncio.Lock()
+        self._writer = _engine(f"sqlite+aiosqlite:///{path}", begin="BEGIN IMMEDIATE", size=1)
+        self._reader = _engine(
+            f"sqlite+aiosqlite:///file:{path}?mode=ro&uri=true", begin="BEGIN", size=READERS
+        )
+
+    async def open(self) -> None:
+        """Create or migrate the database."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        async with self.write() as connection:
+            await connection.run_sync(_migrate)
+
+    async def close(self) -> None:
+        """Close every connection; the last writer folds the write-ahead log into the file."""
+        await self._reader.dispose()
+        await self._writer.dispose()
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that commits when the block ends, and is undone when it raises."""
+        async with self._writing:
+            with _translated():
+                async with self._writer.begin() as connection:
+                    yield connection
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A consistent snapshot."""
+        with _translated():
+            async with self._reader.begin() as connection:
+                yield connection
+
+
+def _engine(url: str, *, begin: str, size: int) -> AsyncEngine:
+    engine = create_async_engine(url, pool_size=size, max_overflow=0, pool_timeout=30)
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def connected(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # transactions begin where we say, not at the first write
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+        if size == 1:
+            cursor.execute("PRAGMA journal_mode = WAL")
+            cursor.execute("PRAGMA synchronous = FULL")
+            cursor.execute("PRAGMA secure_delete = ON")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def began(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+def _migrate(connection: Connection) -> None:
+    if inspect(connection).has_table("alembic_version"):
+        current = connection.execute(select(text("version_num")).select_from(text("alembic_version")))
+        if current.scalar_one() == HEAD:
+            return
+    from alembic import command  # noqa: PLC0415  # slow to import, and seldom needed
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (DBAPIError, PoolTimeout) as error:
+        raise Unavailable("catalog", str(getattr(error, "orig", None) or error)) from error

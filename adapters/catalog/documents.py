@@ -1,0 +1,241 @@
+"""Documents and their versions in SQL."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Row, Select, delete, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.catalog.database import Database
+from adapters.catalog.schema import configurations, documents, jobs, versions, workspaces
+from adapters.catalog.workspaces import advance
+from orchestrator.domain.documents import Document, Receipt, Status
+from orchestrator.domain.errors import NotFound
+from orchestrator.domain.identity import Principal
+from orchestrator.ports.catalog import Arrival, Registered, Work
+
+
+class SqlDocuments:
+    """`orchestrator.ports.catalog.Documents`; workspaces are given by their uid."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def find(self, workspace: str, source_id: str) -> Document | None:
+        """Read by the unique pair of workspace and source id."""
+        async with self._database.read() as connection:
+            row = (await connection.execute(_live(workspace, source_id))).first()
+        return document(row) if row else None
+
+    async def register(self, workspace: str, arrival: Arrival) -> Registered:
+        """Insert a document, or its next version, or only change rights where bytes are the same."""
+        async with self._database.write() as connection:
+            row = (await connection.execute(_live(workspace, arrival.upload.source_id))).first()
+            known = document(row) if row else None
+            if known is None:
+                await _insert(connection, workspace, arrival)
+            elif not _same(known, arrival):
+                await _replace(connection, known, arrival)
+            elif known.metadata != arrival.upload.metadata or known.acl != arrival.upload.acl:
+                await _regrant(connection, known, arrival)
+            row = (await connection.execute(_live(workspace, arrival.upload.source_id))).one()
+        return Registered(document(row), duplicate=known is not None and _same(known, arrival))
+
+    async def get(self, document_id: str) -> Document:
+        """Read by id."""
+        async with self._database.read() as connection:
+            row = (await connection.execute(_all().where(documents.c.id == document_id))).first()
+        if row is None:
+            raise NotFound(f"there is no document '{document_id}'", code="unknown_document")
+        return document(row)
+
+    async def list(
+        self, workspace: str, *, principal: Principal, after: str | None, limit: int
+    ) -> Sequence[Document]:
+        """Page by id; rights are applied by the database, before the limit."""
+        group = func.json_each(documents.c.acl).table_valued("value")
+        seen = select(1).select_from(group).where(group.c.value.in_(sorted(principal.groups)))
+        query = (
+            _all()
+            .where(documents.c.workspace == workspace, documents.c.deleted_at.is_(None))
+            .where(documents.c.id > (after or ""), seen.exists())
+            .order_by(documents.c.id)
+            .limit(limit)
+        )
+        async with self._database.read() as connection:
+            return [document(row) for row in await connection.execute(query)]
+
+    async def outcomes(self, ids: Sequence[str]) -> Mapping[str, str | None]:
+        """Read what is neither queued nor being processed."""
+        query = select(documents.c.id, documents.c.error).where(
+            documents.c.id.in_(ids), documents.c.status.in_([Status.INDEXED, Status.FAILED])
+        )
+        async with self._database.read() as connection:
+            return {row.id: row.error for row in await connection.execute(query)}
+
+    async def work(self, document_id: str, version: int) -> Work | None:
+        """Mark the document as being processed, and give what that takes."""
+        query = (
+            _all(
+                versions.c.title.label("given_title"),
+                configurations.c.body["generation"].as_integer().label("generation"),
+            )
+            .join(workspaces, workspaces.c.uid == documents.c.workspace)
+            .join(
+                configurations,
+                (configurations.c.workspace == workspaces.c.uid)
+                & (configurations.c.version == workspaces.c.config_version),
+            )
+            .where(documents.c.id == document_id, documents.c.version == version)
+            .where(documents.c.deleted_at.is_(None))
+        )
+        async with self._database.write() as connection:
+            row = (await connection.execute(query)).first()
+            if row is None:
+                await connection.execute(
+                    delete(jobs).where(jobs.c.document_id == document_id, jobs.c.version == version)
+                )
+                return None
+            await connection.execute(
+                update(documents)
+                .where(documents.c.id == document_id)
+                .values(status=Status.PROCESSING, updated_at=time.time())
+            )
+        return Work(document(row), row.given_title, row.blob_key, row.generation)
+
+
+def _same(known: Document, arrival: Arrival) -> bool:
+    return (
+        known.content_hash == arrival.content_hash
+        and known.status is not Status.FAILED
+        and (arrival.upload.title or known.title) == known.title
+    )
+
+
+async def _insert(connection: AsyncConnection, workspace: str, arrival: Arrival) -> None:
+    now, upload = time.time(), arrival.upload
+    await connection.execute(
+        insert(documents).values(
+            id=arrival.document_id,
+            workspace=workspace,
+            source_id=upload.source_id,
+            title=upload.title or "",
+            metadata=dict(upload.metadata),
+            acl=sorted(upload.acl),
+            status=Status.QUEUED,
+            version=1,
+            chunks=0,
+            revision=0,
+            created_at=now,
+            updated_at=now,
+        )
+    )
+    await _enqueue(connection, workspace, arrival.document_id, 1, arrival)
+
+
+async def _replace(connection: AsyncConnection, known: Document, arrival: Arrival) -> None:
+    number = known.version + 1
+    await connection.execute(
+        update(documents)
+        .where(documents.c.id == known.id)
+        .values(version=number, status=Status.QUEUED, error=None, updated_at=time.time())
+    )
+    await connection.execute(delete(jobs).where(jobs.c.document_id == known.id))
+    await _enqueue(connection, known.workspace, known.id, number, arrival)
+    await _regrant(connection, known, arrival)
+
+
+async def _regrant(connection: AsyncConnection, known: Document, arrival: Arrival) -> None:
+    upload = arrival.upload
+    revision = await advance(connection, known.workspace, "rights", known.id)
+    await connection.execute(
+        update(documents)
+        .where(documents.c.id == known.id)
+        .values(metadata=dict(upload.metadata), acl=sorted(upload.acl), revision=revision)
+    )
+
+
+async def _enqueue(
+    connection: AsyncConnection, workspace: str, document_id: str, number: int, arrival: Arrival
+) -> None:
+    now = time.time()
+    await connection.execute(
+        insert(versions).values(
+            document_id=document_id,
+            number=number,
+            title=arrival.upload.title or "",
+            media_type=arrival.media_type,
+            size=len(arrival.upload.content),
+            content_hash=arrival.content_hash,
+            blob_key=arrival.blob_key,
+            created_at=now,
+        )
+    )
+    await connection.execute(
+        insert(jobs).values(
+            workspace=workspace,
+            document_id=document_id,
+            version=number,
+            attempts=0,
+            created_at=now,
+        )
+    )
+
+
+def _all(*extra: Any) -> Select[Any]:
+    return select(
+        documents,
+        versions.c.media_type,
+        versions.c.size,
+        versions.c.content_hash,
+        versions.c.blob_key,
+        *extra,
+    ).join(
+        versions,
+        (versions.c.document_id == documents.c.id) & (versions.c.number == documents.c.version),
+    )
+
+
+def _live(workspace: str, source_id: str) -> Select[Any]:
+    return _all().where(
+        documents.c.workspace == workspace,
+        documents.c.source_id == source_id,
+        documents.c.deleted_at.is_(None),
+    )
+
+
+def document(row: Row[Any]) -> Document:
+    """A document from its row, joined with its newest version."""
+    return Document(
+        id=row.id,
+        workspace=row.workspace,
+        source_id=row.source_id,
+        title=row.title,
+        media_type=row.media_type,
+        size=row.size,
+        content_hash=row.content_hash,
+        metadata=row.metadata,
+        acl=frozenset(row.acl),
+        status=Status.DELETED if row.deleted_at else Status(row.status),
+        version=row.version,
+        chunks=row.chunks,
+        revision=row.revision,
+        created_at=datetime.fromtimestamp(row.created_at, UTC),
+        updated_at=datetime.fromtimestamp(row.updated_at, UTC),
+        error=row.error,
+        receipt=receipt(row) if row.deleted_at else None,
+    )
+
+
+def receipt(row: Row[Any]) -> Receipt:
+    """The receipt of a deleted document, from its row."""
+    return Receipt(
+        document_id=row.id,
+        revision=row.deleted_revision,
+        deleted_at=datetime.fromtimestamp(row.deleted_at, UTC),
+        stores=row.receipt,
+    )

@@ -1,0 +1,179 @@
+"""The change log in SQL: publication moves the revision, projections read what moved."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import delete, exists, func, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.catalog.database import Database
+from adapters.catalog.deletions import erase_chunks
+from adapters.catalog.schema import changes, chunks, documents, jobs, vectors, versions, workspaces
+from adapters.catalog.workspaces import advance
+from orchestrator.domain.documents import Status
+from orchestrator.domain.errors import Conflict, NotFound
+from orchestrator.ports.catalog import Delta, Publication, Rights, Row
+
+
+class SqlLog:
+    """`orchestrator.ports.catalog.Log`; workspaces are given by their uid."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def publish(self, publications: Sequence[Publication]) -> None:
+        """One transaction for the batch, one revision for each document."""
+        async with self._database.write() as connection:
+            for publication in publications:
+                await _publish(connection, publication)
+
+    async def since(self, workspace: str, revision: int) -> Delta:
+        """Read the head, the rows and the rights from one snapshot."""
+        head = select(workspaces.c.revision).where(
+            workspaces.c.uid == workspace, workspaces.c.deleted_at.is_(None)
+        )
+        async with self._database.read() as connection:
+            now = (await connection.execute(head)).scalar_one_or_none()
+            if now is None:
+                raise NotFound("the workspace is gone", code="unknown_workspace")
+            if now == revision:
+                return Delta(now, (), ())
+            rows = await connection.execute(_rows(workspace, revision))
+            rights = await connection.execute(_rights(workspace, revision))
+            return Delta(
+                now,
+                [Row(*row) for row in rows],
+                [
+                    Rights(row.id, frozenset(row.acl), row.metadata, row.deleted_at is not None)
+                    for row in rights
+                ],
+            )
+
+    async def sweep(self, *, seconds: float) -> int:
+        """Erase superseded chunks; and orphaned vectors, while no job is about to publish."""
+        old = chunks.c.removed_at < time.time() - seconds
+        orphaned = ~exists().where(chunks.c.text_hash == vectors.c.text_hash)
+        async with self._database.read() as connection:
+            due = (await connection.execute(select(chunks.c.id).where(old).limit(1))).first()
+            busy = (await connection.execute(select(jobs.c.id).limit(1))).first()
+            lost = (await connection.execute(select(vectors.c.id).where(orphaned).limit(1))).first()
+        if not due and (busy or not lost):
+            return 0
+        async with self._database.write() as connection:
+            erased = await erase_chunks(connection, old)
+            if (await connection.execute(select(jobs.c.id).limit(1))).first() is None:
+                await connection.execute(delete(vectors).where(orphaned))
+            return erased
+
+
+def _rows(workspace: str, revision: int) -> Any:
+    query = (
+        select(
+            chunks.c.id,
+            chunks.c.document_id,
+            chunks.c.generation,
+            chunks.c.added,
+            chunks.c.removed,
+        )
+        .where(chunks.c.workspace == workspace)
+        .order_by(chunks.c.id)
+    )
+    if revision == 0:
+        return query
+    return query.where(or_(chunks.c.added > revision, chunks.c.removed > revision))
+
+
+def _rights(workspace: str, revision: int) -> Any:
+    query = select(
+        documents.c.id, documents.c.acl, documents.c.metadata, documents.c.deleted_at
+    ).where(documents.c.workspace == workspace)
+    if revision == 0:
+        return query.where(documents.c.deleted_at.is_(None))
+    touched = select(changes.c.document_id).where(
+        changes.c.workspace == workspace, changes.c.revision > revision
+    )
+    return query.where(documents.c.id.in_(touched))
+
+
+async def _publish(connection: AsyncConnection, publication: Publication) -> None:
+    await connection.execute(delete(jobs).where(jobs.c.id == publication.job_id))
+    current = (
+        await connection.execute(
+            select(documents.c.workspace).where(
+                documents.c.id == publication.document_id,
+                documents.c.version == publication.version,
+                documents.c.deleted_at.is_(None),
+            )
+        )
+    ).scalar_one_or_none()
+    if current is None:
+        return
+    await _require_vectors(connection, publication)
+    now = time.time()
+    revision = await advance(connection, current, "published", publication.document_id)
+    await connection.execute(
+        update(chunks)
+        .where(
+            chunks.c.document_id == publication.document_id,
+            chunks.c.generation == publication.generation,
+            chunks.c.removed.is_(None),
+        )
+        .values(removed=revision, removed_at=now)
+    )
+    if publication.pieces:
+        await connection.execute(insert(chunks), _values(current, publication, revision))
+    await connection.execute(
+        update(documents)
+        .where(documents.c.id == publication.document_id)
+        .values(
+            status=Status.INDEXED,
+            error=None,
+            title=publication.title,
+            chunks=len(publication.pieces),
+            revision=revision,
+            updated_at=now,
+        )
+    )
+    await connection.execute(
+        update(versions)
+        .where(
+            versions.c.document_id == publication.document_id,
+            versions.c.number == publication.version,
+        )
+        .values(title=publication.title)
+    )
+
+
+async def _require_vectors(connection: AsyncConnection, publication: Publication) -> None:
+    wanted = sorted(set(publication.hashes))
+    for start in range(0, len(wanted), 500):
+        batch = wanted[start : start + 500]
+        there = await connection.execute(
+            select(func.count()).where(
+                vectors.c.model == publication.model, vectors.c.text_hash.in_(batch)
+            )
+        )
+        if there.scalar_one() < len(batch):
+            raise Conflict("a vector was erased before its chunk was published; embed it again")
+
+
+def _values(workspace: str, publication: Publication, revision: int) -> list[dict[str, Any]]:
+    return [
+        {
+            "workspace": workspace,
+            "document_id": publication.document_id,
+            "version": publication.version,
+            "generation": publication.generation,
+            "text": piece.text,
+            "text_hash": text_hash,
+            "start": piece.start,
+            "end": piece.end,
+            "section": piece.section,
+            "page": piece.page,
+            "added": revision,
+        }
+        for piece, text_hash in zip(publication.pieces, publication.hashes, strict=True)
+    ]

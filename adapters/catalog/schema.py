@@ -1,0 +1,146 @@
+"""The catalog's tables."""
+
+from typing import Final
+
+from sqlalchemy import (
+    JSON,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    text,
+)
+
+HEAD: Final = "0001"
+"""The newest migration; `tests/unit` proves that it is, and that it makes these tables."""
+
+metadata = MetaData()
+
+workspaces = Table(
+    "workspaces",
+    metadata,
+    Column("uid", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("config_version", Integer, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("deleted_at", Float),
+    Index("ix_workspaces_name", "name", unique=True, sqlite_where=text("deleted_at IS NULL")),
+)
+
+configurations = Table(
+    "configurations",
+    metadata,
+    Column("workspace", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("body", JSON, nullable=False),
+    Column("created_at", Float, nullable=False),
+    PrimaryKeyConstraint("workspace", "version"),
+)
+
+documents = Table(
+    "documents",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("workspace", Text, nullable=False),
+    Column("source_id", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("metadata", JSON, nullable=False),
+    Column("acl", JSON, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("error", Text),
+    Column("version", Integer, nullable=False),
+    Column("chunks", Integer, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("updated_at", Float, nullable=False),
+    Column("deleted_at", Float),
+    Column("deleted_revision", Integer),
+    Column("receipt", JSON),
+    Index(
+        "ix_documents_source",
+        "workspace",
+        "source_id",
+        unique=True,
+        sqlite_where=text("deleted_at IS NULL"),
+    ),
+)
+
+versions = Table(
+    "versions",
+    metadata,
+    Column("document_id", Text, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("media_type", Text, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("content_hash", Text, nullable=False),
+    Column("blob_key", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+    PrimaryKeyConstraint("document_id", "number"),
+)
+
+chunks = Table(
+    "chunks",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("workspace", Text, nullable=False),
+    Column("document_id", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("text_hash", LargeBinary, nullable=False),
+    Column("start", Integer, nullable=False),
+    Column("end", Integer, nullable=False),
+    Column("section", Text),
+    Column("page", Integer),
+    Column("added", Integer, nullable=False),
+    Column("removed", Integer),
+    Column("removed_at", Float),
+    Index("ix_chunks_added", "workspace", "added"),
+    Index("ix_chunks_removed", "workspace", "removed"),
+    Index("ix_chunks_document", "document_id"),
+    Index("ix_chunks_text_hash", "text_hash"),
+    sqlite_autoincrement=True,
+)
+
+vectors = Table(
+    "vectors",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("model", Text, nullable=False),
+    Column("text_hash", LargeBinary, nullable=False),
+    Column("vector", LargeBinary, nullable=False),
+    Index("ix_vectors_key", "text_hash", "model", unique=True),
+)
+
+changes = Table(
+    "changes",
+    metadata,
+    Column("workspace", Text, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("document_id", Text),
+    Column("at", Float, nullable=False),
+    PrimaryKeyConstraint("workspace", "revision"),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("workspace", Text, nullable=False),
+    Column("document_id", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("claimed_by", Text),
+    Column("claimed_until", Float),
+    Column("created_at", Float, nullable=False),
+    Index("ix_jobs_document", "document_id"),
+    sqlite_autoincrement=True,
+)

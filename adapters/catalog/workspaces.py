@@ -1,0 +1,165 @@
+"""Workspaces and their configurations in SQL."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import TypeAdapter
+from sqlalchemy import Row, Select, exists, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.catalog.database import Database
+from adapters.catalog.schema import changes, chunks, configurations, documents, workspaces
+from orchestrator.domain.errors import Conflict, NotFound
+from orchestrator.domain.workspaces import Workspace, WorkspaceConfig
+
+_CONFIG = TypeAdapter(WorkspaceConfig)
+
+
+class SqlWorkspaces:
+    """`orchestrator.ports.catalog.Workspaces`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def create(self, name: str, config: WorkspaceConfig) -> Workspace:
+        """Insert it at revision 0, with its first configuration."""
+        uid, now = uuid.uuid4().hex, time.time()
+        async with self._database.write() as connection:
+            if (await connection.execute(_live(name))).first():
+                raise Conflict(f"workspace '{name}' exists already", code="workspace_exists")
+            await connection.execute(
+                insert(workspaces).values(
+                    uid=uid, name=name, revision=0, config_version=1, created_at=now
+                )
+            )
+            await _store(connection, uid, 1, config)
+        return Workspace(uid, name, 0, config, 1, datetime.fromtimestamp(now, UTC))
+
+    async def get(self, name: str) -> Workspace:
+        """Read it with its current configuration, in one query."""
+        async with self._database.read() as connection:
+            row = (await connection.execute(_live(name))).first()
+        if row is None:
+            raise NotFound(f"there is no workspace '{name}'", code="unknown_workspace")
+        return _workspace(row)
+
+    async def by_uid(self, uid: str) -> Workspace:
+        """Read it by its key."""
+        async with self._database.read() as connection:
+            row = (await connection.execute(_live().where(workspaces.c.uid == uid))).first()
+        if row is None:
+            raise NotFound("the workspace is gone", code="unknown_workspace")
+        return _workspace(row)
+
+    async def list(self) -> Sequence[Workspace]:
+        """Read all of them."""
+        async with self._database.read() as connection:
+            rows = await connection.execute(_live())
+            return [_workspace(row) for row in rows]
+
+    async def configure(self, name: str, config: WorkspaceConfig, *, expected: int) -> Workspace:
+        """Append a version; what documents were indexed with must stay as it was."""
+        async with self._database.write() as connection:
+            row = (await connection.execute(_live(name))).first()
+            if row is None:
+                raise NotFound(f"there is no workspace '{name}'", code="unknown_workspace")
+            now = _workspace(row)
+            if now.config_version != expected:
+                raise Conflict(
+                    f"the configuration of '{name}' is at version {now.config_version}, "
+                    f"not {expected}: read it again",
+                    code="stale_configuration",
+                )
+            if not config.shares_chunks_with(now.config) and await _indexed(connection, now.uid):
+                raise Conflict(
+                    "documents are indexed with another embedder or chunking: put the new "
+                    "configuration on an empty workspace and ingest there",
+                    code="needs_reindexing",
+                )
+            await _store(connection, now.uid, expected + 1, config)
+            await connection.execute(
+                update(workspaces)
+                .where(workspaces.c.uid == now.uid)
+                .values(config_version=expected + 1)
+            )
+        return Workspace(
+            now.uid, name, now.revision, config, expected + 1, now.created_at
+        )
+
+    async def configurations(self, name: str) -> Mapping[int, WorkspaceConfig]:
+        """Read the history."""
+        workspace = await self.get(name)
+        query = (
+            select(configurations.c.version, configurations.c.body)
+            .where(configurations.c.workspace == workspace.uid)
+            .order_by(configurations.c.version)
+        )
+        async with self._database.read() as connection:
+            rows = await connection.execute(query)
+            return {row.version: _CONFIG.validate_python(row.body) for row in rows}
+
+
+async def advance(
+    connection: AsyncConnection, uid: str, kind: str, document_id: str | None
+) -> int:
+    """Append one change to a workspace's log; the revision that it makes."""
+    moved = await connection.execute(
+        update(workspaces)
+        .where(workspaces.c.uid == uid)
+        .values(revision=workspaces.c.revision + 1)
+        .returning(workspaces.c.revision)
+    )
+    revision: int = moved.scalar_one()
+    await connection.execute(
+        insert(changes).values(
+            workspace=uid, revision=revision, kind=kind, document_id=document_id, at=time.time()
+        )
+    )
+    return revision
+
+
+def _live(name: str | None = None) -> Select[Any]:
+    query = (
+        select(workspaces, configurations.c.body)
+        .join(
+            configurations,
+            (configurations.c.workspace == workspaces.c.uid)
+            & (configurations.c.version == workspaces.c.config_version),
+        )
+        .where(workspaces.c.deleted_at.is_(None))
+        .order_by(workspaces.c.name)
+    )
+    return query if name is None else query.where(workspaces.c.name == name)
+
+
+async def _store(
+    connection: AsyncConnection, uid: str, version: int, config: WorkspaceConfig
+) -> None:
+    await connection.execute(
+        insert(configurations).values(
+            workspace=uid, version=version, body=asdict(config), created_at=time.time()
+        )
+    )
+
+
+async def _indexed(connection: AsyncConnection, uid: str) -> bool:
+    held = exists().where(chunks.c.workspace == uid)
+    coming = exists().where((documents.c.workspace == uid) & documents.c.deleted_at.is_(None))
+    return bool((await connection.execute(select(held | coming))).scalar_one())
+
+
+def _workspace(row: Row[Any]) -> Workspace:
+    return Workspace(
+        uid=row.uid,
+        name=row.name,
+        revision=row.revision,
+        config=_CONFIG.validate_python(row.body),
+        config_version=row.config_version,
+        created_at=datetime.fromtimestamp(row.created_at, UTC),
+    )

@@ -1,0 +1,226 @@
+"""A keyword index in tantivy: BM25 over stemmed English, persistent and incremental."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import struct
+import tempfile
+import zlib
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final, TypeVar
+
+import numpy as np
+import structlog
+from tantivy import Filter, Index, Occur, Query, SchemaBuilder, TextAnalyzerBuilder, Tokenizer
+
+from adapters.masks import Masks
+from orchestrator.domain.identity import Scope
+from orchestrator.domain.passages import Hit
+from orchestrator.ports.arrays import Ids
+from orchestrator.ports.indexes import IndexKey, Visibility
+
+log = structlog.get_logger(__name__)
+Result = TypeVar("Result")
+
+HEAP_BYTES: Final = 32_000_000
+FOOTER_MAGIC: Final = 1337
+COPY_ATTEMPTS: Final = 5
+MAX_QUERY_TERMS: Final = 256
+
+SCHEMA: Final = (
+    SchemaBuilder()
+    .add_integer_field("id", indexed=True, fast=True)
+    .add_text_field("text", tokenizer_name="english", index_option="freq")
+    .build()
+)
+ANALYZER: Final = (
+    TextAnalyzerBuilder(Tokenizer.simple())
+    .filter(Filter.remove_long(64))
+    .filter(Filter.lowercase())
+    .filter(Filter.ascii_fold())
+    .filter(Filter.stopword("english"))
+    .filter(Filter.stemmer("english"))
+    .build()
+)
+
+
+class TantivyKeywords:
+    """`orchestrator.ports.indexes.KeywordIndex`; one thread of its own does all the work."""
+
+    def __init__(self, index: Index, visibility: Visibility) -> None:
+        index.register_tokenizer("english", ANALYZER)
+        self._index = index
+        self._visibility = visibility
+        self._masks = Masks()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="tantivy")
+        self._writer = index.writer(HEAP_BYTES, 1)
+        self._searcher = index.searcher()
+        self._ids = self._stored()
+
+    async def close(self) -> None:
+        """Wait for segment merges, and let go of the writer's lock."""
+        await self._run(self._writer.wait_merging_threads)
+        await asyncio.to_thread(self._thread.shutdown)
+
+    async def held(self) -> Ids:
+        """The ids in the last commit."""
+        return self._ids
+
+    async def apply(self, ids: Ids, contents: Sequence[str], *, remove: Ids) -> None:
+        """Delete and add in one commit."""
+        await self._run(lambda: self._apply(ids, contents, remove))
+
+    async def search(self, question: str, *, scope: Scope, limit: int) -> Sequence[Hit]:
+        """Any of the question's words; the query is built from tokens, never parsed."""
+        return await self._run(lambda: self._search(question, scope, limit))
+
+    async def save(self) -> None:
+        """Commits are durable already."""
+
+    async def _run(self, work: Callable[[], Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    def _stored(self) -> Ids:
+        count = self._searcher.num_docs
+        if count == 0:
+            return np.empty(0, np.int64)
+        found = self._searcher.search(Query.all_query(), limit=count, count=False)
+        ids = self._searcher.fast_field_values("id", [address for _, address in found.hits])
+        return np.sort(np.array(ids, np.int64))
+
+    def _apply(self, ids: Ids, contents: Sequence[str], remove: Ids) -> None:
+        replaced = np.intersect1d(self._ids, np.concatenate([ids, remove]))
+        for chunk_id in replaced.tolist():
+            self._writer.delete_documents_by_term("id", chunk_id)
+        for chunk_id, text in zip(ids.tolist(), contents, strict=True):
+            self._writer.add_json(json.dumps({"id": chunk_id, "text": text}))
+        self._writer.commit()
+        self._index.reload()
+        self._searcher = self._index.searcher()
+        self._ids = np.union1d(np.setdiff1d(self._ids, replaced, assume_unique=True), ids)
+
+    def _search(self, question: str, scope: Scope, limit: int) -> Sequence[Hit]:
+        words = dict.fromkeys(ANALYZER.analyze(question))
+        allowed = self._masks.allowed(self._ids, self._visibility.select(scope))
+        if not words or not allowed.any():
+            return []
+        any_word = Query.boolean_query(
+            [
+                (Occur.Should, Query.term_query(SCHEMA, "text", word, "freq"))
+                for word in list(words)[:MAX_QUERY_TERMS]
+            ]
+        )
+        found = self._searcher.search(self._within(any_word, allowed), limit=limit, count=False)
+        ids = self._searcher.fast_field_values("id", [address for _, address in found.hits])
+        return [
+            Hit(int(chunk_id), score)
+            for chunk_id, (score, _) in zip(ids, found.hits, strict=True)
+            if chunk_id is not None
+        ]
+
+    def _within(self, query: Query, allowed: np.ndarray) -> Query:
+        if allowed.all():
+            return query
+        if allowed.mean() > 0.5:
+            hidden = Query.term_set_query(SCHEMA, "id", self._ids[~allowed].tolist())
+            return Query.boolean_query([(Occur.Must, query), (Occur.MustNot, hidden)])
+        seen = Query.term_set_query(SCHEMA, "id", self._ids[allowed].tolist())
+        return Query.boolean_query(
+            [(Occur.Must, query), (Occur.Must, Query.const_score_query(seen, 0.0))]
+        )
+
+
+class TantivyStore:
+    """`orchestrator.ports.indexes.KeywordStore` below one folder.
+
+    tantivy allows one writer: a process without the lease works on a copy made of hard links.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @asynccontextmanager
+    async def open(
+        self, key: IndexKey, visibility: Visibility, *, persist: bool
+    ) -> AsyncIterator[TantivyKeywords]:
+        """Open what is stored if every file of it is intact, else begin anew."""
+        folder = self._folder / key.path
+        with tempfile.TemporaryDirectory(prefix="rag-tantivy-") as scratch:
+            if not persist:
+                copy = Path(scratch) / "index"
+                await asyncio.to_thread(_copy, folder, copy)
+                folder = copy
+            index = TantivyKeywords(await asyncio.to_thread(_opened, folder), visibility)
+            try:
+                yield index
+            finally:
+                await index.close()
+
+    async def drop(self, workspace: str) -> None:
+        """Remove the workspace's folder."""
+        await asyncio.to_thread(shutil.rmtree, self._folder / workspace, ignore_errors=True)
+
+
+def _opened(folder: Path) -> Index:
+    try:
+        _verify(folder)
+    except (ValueError, OSError) as error:
+        log.warning("index_corrupt", index="tantivy", reason=str(error), action="rebuilding")
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    return Index(SCHEMA, path=str(folder))
+
+
+def _verify(folder: Path) -> None:
+    """Check the checksum that tantivy writes at the end of every segment file."""
+    if not folder.exists():
+        return
+    for path in _segment_files(folder):
+        data = path.read_bytes()
+        length, magic = struct.unpack("<II", data[-8:]) if len(data) > 8 else (0, 0)
+        if magic != FOOTER_MAGIC or length > len(data) - 8:
+            raise ValueError(f"{path.name} has no footer")
+        footer = json.loads(data[-8 - length : -8])
+        if zlib.crc32(data[: -8 - length]) != footer["crc"]:
+            raise ValueError(f"the checksum of {path.name} does not match")
+
+
+def _segment_files(folder: Path) -> list[Path]:
+    meta = json.loads((folder / "meta.json").read_bytes())
+    segments = [segment["segment_id"].replace("-", "") for segment in meta["segments"]]
+    files = [path for path in folder.iterdir() if path.name.split(".")[0] in segments]
+    for segment in segments:
+        if not any(path.name == f"{segment}.store" for path in files):
+            raise ValueError(f"segment {segment} is missing")
+    return files
+
+
+def _copy(source: Path, target: Path) -> None:
+    for _ in range(COPY_ATTEMPTS):
+        shutil.rmtree(target, ignore_errors=True)
+        if not (source / "meta.json").exists():
+            return
+        target.mkdir()
+        try:
+            shutil.copy(source / "meta.json", target)
+            for path in _segment_files(source):
+                _link(path, target / path.name)
+            _verify(target)
+        except (OSError, ValueError):  # merged away by the process that holds the lease
+            continue
+        return
+    log.warning("index_copy_failed", index="tantivy", action="rebuilding")
+    shutil.rmtree(target, ignore_errors=True)
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another file system
+        shutil.copy(source, target)

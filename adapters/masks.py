@@ -1,0 +1,29 @@
+"""Which of an index's chunks a selection allows, remembered while neither changes."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import numpy.typing as npt
+
+from orchestrator.ports.arrays import Ids
+from orchestrator.ports.indexes import Selection
+
+Mask: TypeAlias = npt.NDArray[np.bool_]
+
+
+class Masks:
+    """For indexes that filter by position; used from one thread."""
+
+    def __init__(self) -> None:
+        self._masks: WeakKeyDictionary[Selection, tuple[Ids, Mask]] = WeakKeyDictionary()
+
+    def allowed(self, ids: Ids, selection: Selection) -> Mask:
+        """For each of the ids, in their order, whether the selection holds it."""
+        held, mask = self._masks.get(selection, (None, None))
+        if held is not ids or mask is None:
+            mask = np.isin(ids, selection.ids, assume_unique=True)
+            self._masks[selection] = (ids, mask)
+        return mask

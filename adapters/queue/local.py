@@ -1,0 +1,70 @@
+"""The queue in the catalog's own database: durable with the upload that filled it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from sqlalchemy import delete, or_, select, update
+
+from adapters.catalog.database import Database
+from adapters.catalog.schema import documents, jobs
+from orchestrator.domain.documents import Status
+from orchestrator.ports.queue import Job
+
+
+class LocalQueue:
+    """`orchestrator.ports.queue.Queue`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def claim(self, worker: str, *, limit: int, seconds: float) -> Sequence[Job]:
+        """Claim the oldest jobs that nobody holds; reads first, so an idle poll never writes."""
+        now = time.time()
+        free = or_(jobs.c.claimed_until.is_(None), jobs.c.claimed_until < now)
+        oldest = select(jobs.c.id).where(free).order_by(jobs.c.id).limit(limit)
+        async with self._database.read() as connection:
+            if (await connection.execute(oldest.limit(1))).first() is None:
+                return []
+        async with self._database.write() as connection:
+            claimed = await connection.execute(
+                update(jobs)
+                .where(jobs.c.id.in_(oldest))
+                .values(
+                    claimed_by=worker, claimed_until=now + seconds, attempts=jobs.c.attempts + 1
+                )
+                .returning(
+                    jobs.c.id, jobs.c.workspace, jobs.c.document_id, jobs.c.version, jobs.c.attempts
+                )
+            )
+            return sorted((Job(*row) for row in claimed), key=lambda job: job.id)
+
+    async def renew(self, worker: str, *, seconds: float) -> None:
+        """Push every claim of the worker further into the future."""
+        async with self._database.write() as connection:
+            await connection.execute(
+                update(jobs)
+                .where(jobs.c.claimed_by == worker)
+                .values(claimed_until=time.time() + seconds)
+            )
+
+    async def release(self, worker: str) -> None:
+        """Drop the worker's claims."""
+        async with self._database.write() as connection:
+            await connection.execute(
+                update(jobs)
+                .where(jobs.c.claimed_by == worker)
+                .values(claimed_by=None, claimed_until=None)
+            )
+
+    async def fail(self, job: Job, reason: str) -> None:
+        """Drop the job and mark its document, unless a newer version has come."""
+        async with self._database.write() as connection:
+            await connection.execute(delete(jobs).where(jobs.c.id == job.id))
+            await connection.execute(
+                update(documents)
+                .where(documents.c.id == job.document_id, documents.c.version == job.version)
+                .where(documents.c.deleted_at.is_(None))
+                .values(status=Status.FAILED, error=reason, updated_at=time.time())
+            )

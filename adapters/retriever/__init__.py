@@ -1,0 +1,1 @@
+"""Retrievers that bring an index of their own."""

@@ -1,0 +1,125 @@
+"""The course of one request: what it shows of its passages, what was degraded, how long it took."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from orchestrator.answering.grounding import CitationGuard
+from orchestrator.domain.answers import Answer, Meta, Outcome, Query, Source
+from orchestrator.domain.context import begin_timings, trace_id
+from orchestrator.domain.errors import Unavailable
+from orchestrator.domain.passages import Passage
+from orchestrator.indexing.library import Moment
+from orchestrator.ports.cache import CacheKey
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What answers, for `meta`; `fingerprint` identifies all the settings behind the names."""
+
+    retriever: str
+    reranker: str
+    generator: str
+    fingerprint: str
+
+
+class Course:
+    """Notes that a request makes on its way, and the answer that they become."""
+
+    def __init__(self, query: Query, moment: Moment, names: Names) -> None:
+        self._began = time.perf_counter()
+        self._timings = begin_timings()
+        self._degraded: list[str] = []
+        self._names = names
+        self._moment = moment
+        self._query = query
+
+    @property
+    def key(self) -> CacheKey:
+        """What makes another request the same as this one, but for the revision."""
+        scope = self._query.scope
+        parts = (
+            self._names.fingerprint,
+            self._moment.workspace.config_version,
+            self._query.text.casefold(),
+            self._query.top_k,
+            sorted(scope.principal.groups),
+            scope.filters,
+        )
+        digest = hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
+        return CacheKey(self._moment.workspace.uid, digest)
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing was missing: only then may the answer be remembered."""
+        return not self._degraded and self._moment.current
+
+    def note(self, degraded: Sequence[str]) -> None:
+        """Say what did not take part."""
+        self._degraded.extend(degraded)
+
+    @contextmanager
+    def degrading(self, name: str) -> Iterator[None]:
+        """Go on without the dependency when it is down, and say so."""
+        try:
+            yield
+        except Unavailable:
+            self._degraded.append(name)
+
+    def recalled(self, answer: Answer) -> Answer:
+        """A remembered answer as this request's own."""
+        meta = replace(
+            answer.meta,
+            cache_hit=True,
+            trace_id=trace_id(),
+            latency_ms=self._latency(),
+            timings_ms=self._timings,
+        )
+        return replace(answer, meta=meta)
+
+    def answer(
+        self, text: str, outcome: Outcome, sources: Sequence[Source], guard: CitationGuard
+    ) -> Answer:
+        """The answer, with what it cites marked."""
+        cited = tuple(
+            replace(source, cited=True) if number in guard.cited else source
+            for number, source in enumerate(sources, start=1)
+        )
+        meta = Meta(
+            latency_ms=self._latency(),
+            trace_id=trace_id(),
+            timings_ms=self._timings,
+            degraded=tuple(dict.fromkeys(self._degraded)),
+            retriever=self._names.retriever,
+            reranker=self._names.reranker,
+            generator=self._names.generator,
+            usage=outcome.usage,
+            revision=self._moment.revision,
+            config_version=self._moment.workspace.config_version,
+        )
+        return Answer(text, outcome.answerable, cited, meta)
+
+    def _latency(self) -> float:
+        return round((time.perf_counter() - self._began) * 1e3, 3)
+
+
+def as_source(passage: Passage) -> Source:
+    """A passage as an answer shows it."""
+    chunk = passage.chunk
+    return Source(
+        doc_id=chunk.document_id,
+        chunk_id=str(chunk.id),
+        source_id=chunk.source_id,
+        title=chunk.title,
+        snippet=chunk.text,
+        score=round(passage.score, 6),
+        page=chunk.page,
+        section=chunk.section,
+        start=chunk.start,
+        end=chunk.end,
+        scores=passage.stages,
+    )

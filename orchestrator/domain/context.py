@@ -1,0 +1,55 @@
+"""What one request carries along implicitly: its trace id, and how long its stages took."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+_trace: ContextVar[str] = ContextVar("trace", default="")
+_timings: ContextVar[dict[str, float] | None] = ContextVar("timings", default=None)
+
+
+def trace_id() -> str:
+    """The trace id of the current request, 32 hex digits; made now if there is none."""
+    if not _trace.get():
+        _trace.set(secrets.token_hex(16))
+    return _trace.get()
+
+
+def current_trace() -> str:
+    """The trace id of the current request, or an empty string outside of one."""
+    return _trace.get()
+
+
+def begin_trace(trace: str | None = None) -> str:
+    """Start a request under a trace id, a new one by default; the id."""
+    trace = trace or secrets.token_hex(16)
+    _trace.set(trace)
+    return trace
+
+
+def begin_timings() -> dict[str, float]:
+    """Start to collect stage timings, in milliseconds, into the mapping returned."""
+    timings: dict[str, float] = {}
+    _timings.set(timings)
+    return timings
+
+
+def took(stage: str, seconds: float) -> None:
+    """Add to a stage's time in the current request, if one is being timed."""
+    timings = _timings.get()
+    if timings is not None:
+        timings[stage] = round(timings.get(stage, 0.0) + seconds * 1e3, 3)
+
+
+@contextmanager
+def timed(stage: str) -> Iterator[None]:
+    """Time the block as (part of) a stage."""
+    began = time.perf_counter()
+    try:
+        yield
+    finally:
+        took(stage, time.perf_counter() - began)

@@ -1,0 +1,138 @@
+"""Documents, what a parser reads from them, and the chunks they are cut into."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from orchestrator.domain.filters import Metadata
+from orchestrator.domain.identity import EVERYONE
+
+
+class Status(StrEnum):
+    """Where a document stands."""
+
+    QUEUED = "queued"
+    PROCESSING = "processing"
+    INDEXED = "indexed"
+    FAILED = "failed"
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file as it was handed over: identity, rights and bytes.
+
+    `source_id` names the document within its workspace for good: a second upload under the same
+    one is a new version. `acl` are the groups that may see it.
+    """
+
+    source_id: str
+    content: bytes
+    filename: str
+    title: str | None = None
+    metadata: Metadata = field(default_factory=dict)
+    acl: frozenset[str] = frozenset({EVERYONE})
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document as the catalog knows it; `version` counts from 1, `size` is in bytes.
+
+    `revision` is that of the workspace when the document last changed what readers see.
+    """
+
+    id: str
+    workspace: str
+    source_id: str
+    title: str
+    media_type: str
+    size: int
+    content_hash: str
+    metadata: Metadata
+    acl: frozenset[str]
+    status: Status
+    version: int
+    chunks: int
+    revision: int
+    created_at: datetime
+    updated_at: datetime
+    error: str | None = None
+    receipt: Receipt | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The proof of a deletion: the revision that hides the document, and the state of each store.
+
+    No request that begins after the receipt was issued shows the document. A store's state is
+    `purged`, or `pending: why` until it has been cleaned.
+    """
+
+    document_id: str
+    revision: int
+    deleted_at: datetime
+    stores: Mapping[str, str]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every store has been purged."""
+        return all(state == "purged" for state in self.stores.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A heading of the extracted text: where its section begins, and its level from 1."""
+
+    start: int
+    level: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedDocument:
+    """What a parser read: plain text, with headings and page starts as character offsets."""
+
+    text: str
+    title: str | None = None
+    headings: Sequence[Heading] = ()
+    pages: Sequence[int] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A chunk before it is stored: `text` is the extracted text's `[start:end]`."""
+
+    text: str
+    start: int
+    end: int
+    section: str | None = None
+    page: int | None = None
+
+    def embedded(self, title: str) -> str:
+        """What is embedded and indexed: the title and the section give the text its context."""
+        return "\n".join(part for part in (title, self.section, self.text) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A stored chunk, with what a citation of it must show. Ids are never reused."""
+
+    id: int
+    document_id: str
+    source_id: str
+    version: int
+    title: str
+    text: str
+    start: int
+    end: int
+    section: str | None = None
+    page: int | None = None
+
+
+def text_hash(text: str) -> bytes:
+    """The key under which a text's vector is stored: 16 bytes of its SHA-256."""
+    return hashlib.sha256(text.encode()).digest()[:16]

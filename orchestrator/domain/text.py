@@ -1,0 +1,68 @@
+"""Plain text in blocks and sentences, as character spans."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+Span = tuple[int, int]
+
+_LINE_ITEM: Final = re.compile(r"[ \t]*(?:[-*•]|\d{1,3}[.)]|\|)[ \t]?")
+_BREAK: Final = re.compile(r"\n[ \t]*\n+|\n(?=[ \t]*(?:[-*•|]|\d{1,3}[.)])[ \t])|\n(?=[ \t]*\|)")
+_END: Final = re.compile(r"[.!?]+[\"'”’)\]]*(?=\s)")
+_ABBREVIATIONS: Final = frozenset(
+    "mr mrs ms dr prof st no nos vs etc eg e.g ie i.e al fig figs eq approx inc ltd co corp dept "
+    "est jan feb mar apr jun jul aug sep sept oct nov dec u.s u.k vol pp ca cf sr jr gen col".split()
+)
+
+
+def blocks(text: str, start: int = 0, end: int | None = None) -> list[Span]:
+    """Paragraphs, list items and table rows within `[start:end]`, without outer white space."""
+    end = len(text) if end is None else end
+    found, at = [], start
+    for gap in _BREAK.finditer(text, start, end):
+        found.append(_trimmed(text, at, gap.start()))
+        at = gap.end()
+    found.append(_trimmed(text, at, end))
+    return [span for span in found if span[0] < span[1]]
+
+
+def sentences(text: str, start: int = 0, end: int | None = None) -> list[Span]:
+    """Sentences within `[start:end]`, never across a block; a list item without a stop is one."""
+    found = []
+    for first, last in blocks(text, start, end):
+        at = first
+        for stop in _END.finditer(text, first, last):
+            if _ends_sentence(text, stop.start(), stop.end(), last):
+                found.append(_trimmed(text, at, stop.end()))
+                at = stop.end()
+        found.append(_trimmed(text, at, last))
+    return [span for span in found if span[0] < span[1]]
+
+
+def quotable(text: str) -> str:
+    """A sentence or item on one line, without its list mark or table bars."""
+    plain = _LINE_ITEM.sub("", text, count=1) if not text.lstrip().startswith("|") else text
+    cells = [cell.strip() for cell in plain.strip().strip("|").split("|")]
+    return " ".join(", ".join(cell for cell in cells if cell).split())
+
+
+def _ends_sentence(text: str, stop: int, after: int, last: int) -> bool:
+    rest = text[after:last].lstrip()
+    if not rest:
+        return True
+    if text[stop] != ".":
+        return True
+    word = re.search(r"[\w.]*$", text[max(0, stop - 12) : stop])
+    before = word.group().casefold() if word else ""
+    if before in _ABBREVIATIONS or (len(before) == 1 and before.isalpha()):
+        return False
+    return not rest[0].islower()
+
+
+def _trimmed(text: str, start: int, end: int) -> Span:
+    while start < end and text[start].isspace():
+        start += 1
+    while end > start and text[end - 1].isspace():
+        end -= 1
+    return start, end

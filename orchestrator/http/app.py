@@ -1,0 +1,73 @@
+"""The FastAPI application over an open deployment."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+
+from orchestrator import __version__
+from orchestrator.domain.identity import DEFAULT_WORKSPACE
+from orchestrator.http import documents, health, problems, queries, workspaces
+from orchestrator.http.middleware import TraceMiddleware
+from orchestrator.settings import Settings
+from orchestrator.telemetry.metrics import Metrics
+from orchestrator.wiring import open_application
+
+log = structlog.get_logger(__name__)
+
+MULTIPART_OVERHEAD = 100_000
+"""Bytes that the parts of an upload other than its file may take."""
+
+
+def create_app(settings: Settings, metrics: Metrics | None = None) -> FastAPI:
+    """The service. Its lifespan opens the deployment, works off the queue, and closes it."""
+    measured = metrics or Metrics()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_application(settings, writes=True, metrics=measured) as application:
+            await application.library.pin(DEFAULT_WORKSPACE)
+            app.state.application = application
+            background = {
+                "worker": asyncio.create_task(application.worker.run()),
+                "housekeeping": asyncio.create_task(application.housekeeping.run()),
+            }
+            application.health.watch(background)
+            log.info("started", profile=settings.profile, version=__version__)
+            try:
+                yield
+            finally:
+                for task in background.values():
+                    task.cancel()
+                await asyncio.gather(*background.values(), return_exceptions=True)
+                log.info("stopped")
+
+    app = FastAPI(
+        title="RAG orchestrator",
+        version=__version__,
+        description="Answers that cite their sources, from documents that you keep.",
+        lifespan=lifespan,
+        max_body_size=settings.http.max_body_bytes,
+    )
+    app.include_router(queries.router)
+    app.include_router(
+        documents.router, max_body_size=settings.http.max_upload_bytes + MULTIPART_OVERHEAD
+    )
+    app.include_router(workspaces.router)
+    app.include_router(health.router)
+    problems.install(app, measured.errors)
+    if settings.http.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(settings.http.cors_origins),
+            allow_methods=["GET", "POST", "PUT", "DELETE"],
+            allow_headers=["content-type", "traceparent"],
+            expose_headers=["x-trace-id"],
+        )
+    app.add_middleware(TraceMiddleware, active=measured.active)
+    return app

@@ -1,0 +1,123 @@
+"""`/v1/documents`: handing documents in, following them, deleting them."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, File, Form, Query, Response, UploadFile
+from pydantic import TypeAdapter, ValidationError
+
+from orchestrator.domain.documents import Upload
+from orchestrator.domain.errors import Rejected, TooLarge
+from orchestrator.domain.filters import Metadata, Scalar
+from orchestrator.domain.identity import DEFAULT_WORKSPACE, EVERYONE
+from orchestrator.http.dependencies import App, Caller
+from orchestrator.http.problems import Problem
+from orchestrator.http.schemas import DocumentList, DocumentView, ReceiptView
+
+router = APIRouter(prefix="/v1/documents", tags=["documents"])
+
+MAX_NAME: Final = 1024
+_METADATA: Final = TypeAdapter(dict[str, Scalar | list[Scalar] | None])
+_PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
+    status: {"model": Problem} for status in (404, 413, 415, 422)
+}
+
+
+@router.post("", status_code=202, responses=_PROBLEMS, summary="Upload a document")
+async def upload(
+    app: App,
+    response: Response,
+    file: Annotated[UploadFile, File(description="Text, Markdown or HTML.")],
+    workspace: Annotated[str, Form()] = DEFAULT_WORKSPACE,
+    source_id: Annotated[
+        str | None,
+        Form(max_length=MAX_NAME, description="Its identity for good; by default the file's name."),
+    ] = None,
+    title: Annotated[str | None, Form(max_length=MAX_NAME)] = None,
+    metadata: Annotated[str, Form(description="A JSON object of scalars and lists.")] = "{}",
+    acl: Annotated[
+        str, Form(description="Groups that may see it: a JSON list, or parted by commas.")
+    ] = EVERYONE,
+) -> DocumentView:
+    """Store and queue a document; follow its status at `Location`.
+
+    The same `source_id` again is a new version; the same bytes again are no change.
+    """
+    name = file.filename or source_id or "document"
+    limit = app.settings.http.max_upload_bytes
+    content = await file.read(limit + 1)
+    if len(content) > limit:
+        raise TooLarge(f"a document holds at most {limit} bytes", field="file")
+    registered = await app.ingestion.submit(
+        workspace,
+        Upload(
+            source_id=(source_id or name).strip() or name,
+            content=content,
+            filename=name,
+            title=title,
+            metadata=_read_metadata(metadata),
+            acl=_read_acl(acl),
+        ),
+    )
+    response.headers["Location"] = f"/v1/documents/{registered.document.id}"
+    return DocumentView.of(registered.document, duplicate=registered.duplicate)
+
+
+@router.get("", responses=_PROBLEMS, summary="List documents")
+async def documents(
+    app: App,
+    caller: Caller,
+    workspace: str = DEFAULT_WORKSPACE,
+    after: Annotated[str | None, Query(description="`next` of the page before.")] = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> DocumentList:
+    """The documents that the caller may see, a page at a time."""
+    found = await app.ingestion.documents(workspace, principal=caller, after=after, limit=limit)
+    return DocumentList(
+        documents=[DocumentView.of(one) for one in found],
+        next=found[-1].id if len(found) == limit else None,
+    )
+
+
+@router.get("/{document_id}", responses=_PROBLEMS, summary="Follow a document")
+async def document(app: App, document_id: str) -> DocumentView:
+    """Where a document stands; `indexed` means that it can be found now."""
+    return DocumentView.of(await app.ingestion.document(document_id))
+
+
+@router.delete("/{document_id}", responses=_PROBLEMS, summary="Delete a document")
+async def delete(app: App, document_id: str) -> ReceiptView:
+    """Hide a document from every request that begins after this answer, and purge its traces.
+
+    Again, it gives the receipt as it is by then.
+    """
+    return ReceiptView.of(await app.ingestion.delete(document_id))
+
+
+def _read_metadata(raw: str) -> Metadata:
+    try:
+        return _METADATA.validate_json(raw)
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"]
+        raise Rejected(
+            f"metadata must be a JSON object of strings, numbers, booleans and lists: {reason}",
+            code="invalid_metadata",
+            field="metadata",
+        ) from error
+
+
+def _read_acl(raw: str) -> frozenset[str]:
+    try:
+        groups = json.loads(raw) if raw.lstrip().startswith("[") else raw.split(",")
+    except ValueError:
+        groups = []
+    names = [name.strip() for name in groups if isinstance(name, str)]
+    if not names or not all(names) or len(names) != len(groups):
+        raise Rejected(
+            "acl must name at least one group, as a JSON list or parted by commas",
+            code="invalid_acl",
+            field="acl",
+        )
+    return frozenset(names)

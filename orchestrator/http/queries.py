@@ -1,0 +1,145 @@
+"""`/v1/query` and `/v1/search`: questions."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from typing import Any, Final
+
+import structlog
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import StreamingResponse
+from pydantic import TypeAdapter
+
+from orchestrator.answering.course import as_source
+from orchestrator.domain.answers import Answer, Done, Event, Query, Sources, Token
+from orchestrator.domain.context import trace_id
+from orchestrator.domain.errors import RagError, TimedOut
+from orchestrator.http.dependencies import App, Caller
+from orchestrator.http.problems import Problem, problem, problem_of
+from orchestrator.http.schemas import (
+    QueryRequest,
+    SearchHit,
+    SearchMeta,
+    SearchRequest,
+    SearchResponse,
+)
+from orchestrator.telemetry.metrics import Metrics
+from orchestrator.wiring import Application
+
+log = structlog.get_logger(__name__)
+router = APIRouter(prefix="/v1", tags=["questions"])
+
+EVENT_STREAM: Final = "text/event-stream"
+_ANSWER: Final = TypeAdapter(Answer)
+_SOURCES: Final = TypeAdapter(Sources)
+_PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
+    status: {"model": Problem} for status in (400, 404, 413, 422, 503, 504)
+}
+
+
+@router.post(
+    "/query",
+    response_model=Answer,
+    responses={200: {"content": {EVENT_STREAM: {}}}, **_PROBLEMS},
+    summary="Ask a question",
+)
+async def query(body: QueryRequest, request: Request, app: App, caller: Caller) -> Response:
+    """Answer from the workspace's documents, with sources; or say that they do not answer.
+
+    With `stream: true`, or `Accept: text/event-stream`, the same answer comes as server-sent
+    events: `sources` first, then `token`s, then `done` with the whole answer.
+    """
+    asked = body.as_query(caller)
+    if body.stream or EVENT_STREAM in request.headers.get("accept", ""):
+        events = _events(app, asked)
+        first = await anext(events)  # what fails before it fails as a plain problem
+        return StreamingResponse(_written(first, events, app.metrics), media_type=EVENT_STREAM)
+    began = time.perf_counter()
+    async with _limited(app):
+        answer = await app.answering.answer(asked)
+    _count(app.metrics, answer, time.perf_counter() - began)
+    return Response(_ANSWER.dump_json(answer), media_type="application/json")
+
+
+@router.post("/search", responses=_PROBLEMS, summary="Search passages")
+async def search(body: SearchRequest, app: App, caller: Caller) -> SearchResponse:
+    """Retrieval alone: the best passages, each with every stage's raw score and rank."""
+    began = time.perf_counter()
+    async with _limited(app):
+        found, timings = await app.answering.search(
+            body.as_query(caller), mode=body.mode, by_document=body.group_by == "document"
+        )
+    return SearchResponse.model_construct(
+        hits=[SearchHit.of(as_source(passage)) for passage in found.passages],
+        meta=SearchMeta.model_construct(
+            latency_ms=round((time.perf_counter() - began) * 1e3, 3),
+            trace_id=trace_id(),
+            timings_ms=timings,
+            degraded=list(found.degraded),
+        ),
+    )
+
+
+@asynccontextmanager
+async def _limited(app: Application) -> AsyncIterator[None]:
+    seconds = app.settings.http.timeout_s
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError as error:
+        raise TimedOut(f"the request took longer than {seconds:g} s") from error
+
+
+async def _events(app: Application, asked: Query) -> AsyncIterator[Event]:
+    async with _limited(app), aclosing(app.answering.stream(asked)) as events:
+        async for event in events:
+            yield event
+
+
+async def _written(
+    first: Event, events: AsyncIterator[Event], metrics: Metrics
+) -> AsyncIterator[bytes]:
+    began = time.perf_counter()
+    try:
+        yield _written_one(first)
+        async for event in events:
+            yield _written_one(event)
+            if isinstance(event, Done):
+                _count(metrics, event.answer, time.perf_counter() - began)
+    except RagError as error:
+        metrics.errors.labels(error.code).inc()
+        yield _event("error", json.dumps(problem_of(error)))
+    except Exception as error:  # noqa: BLE001  # the status has been sent: the client is told in-band
+        log.error("unexpected_error", error=repr(error), exc_info=error)
+        metrics.errors.labels("internal").inc()
+        yield _event(
+            "error", json.dumps(problem(500, "internal", "the service met an unexpected error"))
+        )
+
+
+def _written_one(event: Event) -> bytes:
+    match event:
+        case Sources():
+            return _event("sources", _SOURCES.dump_json(event).decode())
+        case Token():
+            return _event("token", json.dumps({"text": event.text}))
+        case Done():
+            return _event("done", _ANSWER.dump_json(event.answer).decode())
+
+
+def _event(name: str, data: str) -> bytes:
+    return f"event: {name}\ndata: {data}\n\n".encode()
+
+
+def _count(metrics: Metrics, answer: Answer, seconds: float) -> None:
+    metrics.queries.inc()
+    metrics.query_seconds.observe(seconds)
+    (metrics.cache_hits if answer.meta.cache_hit else metrics.cache_misses).inc()
+    if not answer.answerable:
+        metrics.unanswerable.inc()
+    for dependency in answer.meta.degraded:
+        metrics.degraded.labels(dependency).inc()

@@ -1,0 +1,256 @@
+"""What requests and responses look like, with examples."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from orchestrator.domain.answers import MAX_QUERY_CHARACTERS, MAX_TOP_K, Query, Source
+from orchestrator.domain.documents import Document, Receipt
+from orchestrator.domain.filters import parse_filter
+from orchestrator.domain.identity import DEFAULT_WORKSPACE, Principal, Scope
+from orchestrator.domain.passages import StageScore
+from orchestrator.domain.workspaces import Workspace, WorkspaceConfig
+
+Text = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_QUERY_CHARACTERS),
+]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+
+
+class Asking(BaseModel):
+    """What a question and a search have in common."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    query: Text = Field(description="The question, in words.")
+    workspace: Name = DEFAULT_WORKSPACE
+    top_k: int = Field(5, ge=1, le=MAX_TOP_K, description="How many passages at most.")
+    filters: dict[str, Any] | None = Field(
+        None,
+        description="Conditions on metadata: `{field, op, value}`, or `and`, `or`, `not` of such. "
+        "Operators: eq, ne, in, gt, gte, lt, lte, prefix, exists.",
+        examples=[{"and": [{"field": "department", "op": "eq", "value": "finance"}]}],
+    )
+
+    def as_query(self, principal: Principal) -> Query:
+        """The domain's query, asked by the principal."""
+        filters = parse_filter(self.filters) if self.filters is not None else None
+        return Query(self.query, Scope(self.workspace, principal, filters), self.top_k)
+
+
+class QueryRequest(Asking):
+    """A question."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"query": "How fast are refunds paid?", "top_k": 5}]},
+    )
+
+    stream: bool = Field(False, description="Answer as server-sent events.")
+
+
+class SearchRequest(Asking):
+    """A search: retrieval alone."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"query": "error E1042", "mode": "keyword", "group_by": "document"}]
+        },
+    )
+
+    top_k: int = Field(10, ge=1, le=MAX_TOP_K, description="How many passages at most.")
+    mode: Literal["hybrid", "dense", "keyword"] | None = Field(
+        None, description="By default, the workspace's own retriever."
+    )
+    group_by: Literal["document"] | None = Field(
+        None, description="`document`: only the best passage of each."
+    )
+
+
+class SearchHit(BaseModel):
+    """A passage that was found, with what each stage said of it."""
+
+    doc_id: str
+    chunk_id: str
+    source_id: str
+    title: str
+    snippet: str
+    score: float = Field(description="In [0, 1]; compares only within one response.")
+    scores: dict[str, StageScore] = Field(description="Each stage's raw score, and its rank.")
+    page: int | None
+    section: str | None
+    start: int
+    end: int
+
+    @classmethod
+    def of(cls, source: Source) -> SearchHit:
+        """From the domain's source."""
+        return cls.model_construct(
+            doc_id=source.doc_id,
+            chunk_id=source.chunk_id,
+            source_id=source.source_id,
+            title=source.title,
+            snippet=source.snippet,
+            score=source.score,
+            scores=dict(source.scores),
+            page=source.page,
+            section=source.section,
+            start=source.start,
+            end=source.end,
+        )
+
+
+class SearchMeta(BaseModel):
+    """How a search came to be."""
+
+    latency_ms: float
+    trace_id: str
+    timings_ms: dict[str, float]
+    degraded: list[str]
+
+
+class SearchResponse(BaseModel):
+    """What was found, best first."""
+
+    hits: list[SearchHit]
+    meta: SearchMeta
+
+
+class ReceiptView(BaseModel):
+    """The proof of a deletion: no request begun after it shows the document."""
+
+    document_id: str
+    revision: int
+    deleted_at: datetime
+    complete: bool = Field(description="Whether every store has been purged.")
+    stores: dict[str, str] = Field(description="`purged`, or `pending: why`.")
+
+    @classmethod
+    def of(cls, receipt: Receipt) -> ReceiptView:
+        """From the domain's receipt."""
+        return cls(
+            document_id=receipt.document_id,
+            revision=receipt.revision,
+            deleted_at=receipt.deleted_at,
+            complete=receipt.complete,
+            stores=dict(receipt.stores),
+        )
+
+
+class DocumentView(BaseModel):
+    """A document and where it stands."""
+
+    id: str
+    source_id: str
+    title: str
+    status: Literal["queued", "processing", "indexed", "failed", "deleted"]
+    error: str | None = Field(description="Why it failed.")
+    media_type: str
+    size: int = Field(description="In bytes.")
+    sha256: str
+    version: int
+    chunks: int
+    metadata: dict[str, Any]
+    acl: list[str]
+    created_at: datetime
+    updated_at: datetime
+    duplicate: bool | None = Field(
+        None, description="On upload: whether these bytes were there already."
+    )
+    receipt: ReceiptView | None = None
+
+    @classmethod
+    def of(cls, document: Document, *, duplicate: bool | None = None) -> DocumentView:
+        """From the domain's document."""
+        return cls(
+            id=document.id,
+            source_id=document.source_id,
+            title=document.title,
+            status=document.status.value,
+            error=document.error,
+            media_type=document.media_type,
+            size=document.size,
+            sha256=document.content_hash,
+            version=document.version,
+            chunks=document.chunks,
+            metadata=dict(document.metadata),
+            acl=sorted(document.acl),
+            created_at=document.created_at,
+            updated_at=document.updated_at,
+            duplicate=duplicate,
+            receipt=ReceiptView.of(document.receipt) if document.receipt else None,
+        )
+
+
+class DocumentList(BaseModel):
+    """A page of documents; `next` is the cursor of the following one."""
+
+    documents: list[DocumentView]
+    next: str | None
+
+
+class WorkspaceCreate(BaseModel):
+    """A new workspace."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"name": "legal"}]})
+
+    name: Name
+    config: WorkspaceConfig | None = None
+
+
+class Configure(BaseModel):
+    """The next version of a configuration, if `expected_version` is still the current one."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    config: WorkspaceConfig
+    expected_version: int
+
+
+class Rollback(BaseModel):
+    """An earlier version of a configuration, to be made the next one."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    version: int
+
+
+class WorkspaceView(BaseModel):
+    """A workspace."""
+
+    name: str
+    revision: int
+    config_version: int
+    config: WorkspaceConfig
+    created_at: datetime
+
+    @classmethod
+    def of(cls, workspace: Workspace) -> WorkspaceView:
+        """From the domain's workspace."""
+        return cls(
+            name=workspace.name,
+            revision=workspace.revision,
+            config_version=workspace.config_version,
+            config=workspace.config,
+            created_at=workspace.created_at,
+        )
+
+
+class WorkspaceDetail(WorkspaceView):
+    """A workspace with every version of its configuration."""
+
+    versions: dict[int, WorkspaceConfig]
+
+
+class HealthView(BaseModel):
+    """The state of each dependency."""
+
+    status: Literal["ok", "degraded", "down"]
+    down: list[str]
+    dependencies: dict[str, str]
+    version: str

@@ -1,0 +1,222 @@
+"""Every open workspace of this process, and the passages that readers take from them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from orchestrator.domain.documents import Chunk
+from orchestrator.domain.errors import Conflict, NotFound, RagError
+from orchestrator.domain.identity import Scope
+from orchestrator.domain.passages import Candidate, Passage
+from orchestrator.domain.workspaces import Workspace
+from orchestrator.indexing.shelf import READER_S, Shelf
+from orchestrator.ports.arrays import Ids
+from orchestrator.ports.catalog import Catalog
+
+POLL_S: Final = 0.25
+RETRY_S: Final = 1.0
+REMEMBERED_CHUNKS: Final = 20_000
+
+Opener = Callable[[Shelf, AsyncExitStack], Awaitable[None]]
+"""Opens the projections that a shelf's configuration needs and the shelf does not have yet."""
+
+
+class Observer(Protocol):
+    """What an operator wants to hear of."""
+
+    def dropped(self, workspace: str, chunk_id: int) -> None:
+        """A search returned a chunk that its scope must not see: a defect, caught."""
+        ...
+
+    def stumbled(self, workspace: str, error: BaseException) -> None:
+        """The background follower of a workspace met an error."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A workspace as one request sees it, from its first step to its last."""
+
+    workspace: Workspace
+    shelf: Shelf
+    revision: int
+
+    @property
+    def current(self) -> bool:
+        """Whether the indexes hold everything there is: only then is an answer worth keeping."""
+        return self.revision == self.workspace.revision
+
+
+@dataclass(slots=True)
+class _Open:
+    shelf: Shelf
+    stack: AsyncExitStack
+    configured: int
+    follower: asyncio.Task[None] | None = None
+
+
+class Library:
+    """Opens workspaces when they are first asked for, and keeps them abreast until closed.
+
+    Projections that a later configuration no longer names stay open, so that a rollback is
+    instant; they go when the process does.
+    """
+
+    def __init__(
+        self, catalog: Catalog, opener: Opener, observer: Observer, *, follow: bool = True
+    ) -> None:
+        self._catalog = catalog
+        self._opener = opener
+        self._observer = observer
+        self._follow = follow
+        self._open: dict[str, _Open] = {}
+        self._opening = asyncio.Lock()
+        self._chunks: dict[int, Chunk] = {}
+        self._retiring: set[asyncio.Task[None]] = set()
+
+    async def pin(self, name: str) -> Moment:
+        """The workspace now, at the newest revision that its indexes hold whole.
+
+        Raises:
+            NotFound: when there is no such workspace.
+        """
+        shelf = await self.shelf(name)
+        return Moment(shelf.workspace, shelf, shelf.revision)
+
+    async def shelf(self, name: str) -> Shelf:
+        """The open shelf of a workspace, fresh and configured as the workspace now is."""
+        found = self._open.get(name)
+        if found is None:
+            async with self._opening:
+                found = self._open.get(name) or await self._opened(name)
+        try:
+            workspace = await found.shelf.fresh()
+        except NotFound:
+            await self.close_shelf(name)
+            await self._catalog.workspaces.get(name)
+            return await self.shelf(name)
+        if workspace.config_version != found.configured:
+            async with self._opening:
+                await self._opener(found.shelf, found.stack)
+                await found.shelf.catch_up()
+                found.configured = found.shelf.workspace.config_version
+        return found.shelf
+
+    async def settle(self, name: str) -> None:
+        """Return when everything published so far can be found by this process."""
+        shelf = await self.shelf(name)
+        await shelf.refresh()
+        await shelf.catch_up()
+
+    async def read(
+        self, shelf: Shelf, candidates: Sequence[Candidate], scope: Scope
+    ) -> Sequence[Passage]:
+        """The candidates with their text, in order; what the scope may not see is left out."""
+        missing = [c.chunk_id for c in candidates if c.chunk_id not in self._chunks]
+        if missing:
+            self._keep(await self._catalog.chunks.read(missing))
+        passages = []
+        for candidate in candidates:
+            chunk = self._chunks.get(candidate.chunk_id)
+            if chunk is not None and shelf.roster.sees(chunk.id, scope):
+                passages.append(Passage(chunk, candidate.score, candidate.stages))
+            else:
+                self._observer.dropped(scope.workspace, candidate.chunk_id)
+        return passages
+
+    async def confirm(self, moment: Moment, passages: Sequence[Passage], scope: Scope) -> None:
+        """Check deletion and rights once more, as of now.
+
+        Raises:
+            Conflict: when a passage may no longer be shown.
+        """
+        await moment.shelf.fresh()
+        if not all(moment.shelf.roster.sees(p.chunk.id, scope) for p in passages):
+            raise Conflict(
+                "a source was deleted or withdrawn while it was being quoted: ask again",
+                code="source_withdrawn",
+                retry_after=0,
+            )
+
+    def stalled(self) -> Sequence[str]:
+        """The workspaces whose indexes no longer follow the log."""
+        return [
+            name for name, one in self._open.items() if one.follower and one.follower.done()
+        ]
+
+    async def close_shelf(self, name: str) -> None:
+        """Stop following one workspace, and close its indexes, saved."""
+        if found := self._open.pop(name, None):
+            await _close(found)
+
+    async def reopen(self) -> None:
+        """Open every workspace anew, and let go of the old indexes when their readers are done."""
+        for name in list(self._open):
+            old = self._open[name]
+            async with self._opening:
+                await self._opened(name)
+            retiring = asyncio.create_task(self._retire(old), name=f"retire {name}")
+            self._retiring.add(retiring)
+            retiring.add_done_callback(self._retiring.discard)
+
+    async def close(self) -> None:
+        """Close every workspace."""
+        for task in self._retiring:
+            task.cancel()
+        await asyncio.gather(*self._retiring, return_exceptions=True)
+        for name in list(self._open):
+            await self.close_shelf(name)
+
+    async def _opened(self, name: str) -> _Open:
+        workspace = await self._catalog.workspaces.get(name)
+        shelf = Shelf(self._catalog, workspace, on_gone=self._drop)
+        async with AsyncExitStack() as stack:
+            await shelf.refresh()
+            await self._opener(shelf, stack)
+            await shelf.catch_up()
+            opened = _Open(shelf, stack.pop_all(), shelf.workspace.config_version)
+        if self._follow:
+            opened.follower = asyncio.create_task(self._following(shelf), name=f"follow {name}")
+        self._open[name] = opened
+        return opened
+
+    async def _retire(self, old: _Open) -> None:
+        try:
+            await asyncio.sleep(READER_S)
+        finally:
+            await _close(old)
+
+    async def _following(self, shelf: Shelf) -> None:
+        name = shelf.workspace.name
+        while True:
+            try:
+                await shelf.follow(poll_s=POLL_S)
+            except NotFound:
+                return
+            except (RagError, OSError) as error:
+                self._observer.stumbled(name, error)
+                await asyncio.sleep(RETRY_S)
+
+    def _keep(self, chunks: Sequence[Chunk]) -> None:
+        for chunk in chunks:
+            self._chunks[chunk.id] = chunk
+        while len(self._chunks) > REMEMBERED_CHUNKS:
+            del self._chunks[next(iter(self._chunks))]
+
+    def _drop(self, ids: Ids) -> None:
+        for chunk_id in ids.tolist():
+            self._chunks.pop(chunk_id, None)
+
+
+async def _close(opened: _Open) -> None:
+    if opened.follower:
+        opened.follower.cancel()
+        await asyncio.gather(opened.follower, return_exceptions=True)
+    try:
+        await opened.shelf.save()
+    finally:
+        await opened.stack.aclose()

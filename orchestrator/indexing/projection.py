@@ -1,0 +1,65 @@
+"""One index of one workspace, kept abreast of the roster."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any, Final, Generic, TypeVar
+
+import numpy as np
+
+from orchestrator.domain.identity import Scope
+from orchestrator.domain.passages import Hit
+from orchestrator.indexing.roster import Roster
+from orchestrator.ports.arrays import Ids
+from orchestrator.ports.indexes import Index
+
+Content = TypeVar("Content")
+Question = TypeVar("Question")
+Source = Callable[[Ids], AsyncIterator[tuple[Ids, Any]]]
+"""Chunk ids to their contents in the catalog, in batches."""
+
+NOTHING: Final[Ids] = np.empty(0, np.int64)
+
+
+class Projection(Generic[Content, Question]):
+    """An index that follows the log: `revision` is the last one of which it holds everything."""
+
+    def __init__(self, index: Index[Content, Question], source: Source) -> None:
+        self._index = index
+        self._source = source
+        self._held: Ids | None = None
+        self._changed = False
+        self.revision = 0
+
+    async def search(self, question: Question, *, scope: Scope, limit: int) -> Sequence[Hit]:
+        """Search the index; the scope's revision must be at most this projection's."""
+        return await self._index.search(question, scope=scope, limit=limit)
+
+    async def catch_up(self, roster: Roster) -> None:
+        """Add what the roster has and the index lacks; remove what it has no more."""
+        wanted, revision = roster.ids, roster.revision
+        held = await self._index.held() if self._held is None else self._held
+        missing, surplus = await asyncio.to_thread(_difference, wanted, held)
+        async for ids, contents in self._source(missing):
+            await self._index.apply(ids, contents, remove=NOTHING)
+        if len(surplus):
+            await self._index.apply(NOTHING, (), remove=surplus)
+        self._changed |= bool(len(missing) or len(surplus))
+        self._held = wanted
+        self.revision = revision
+
+    async def save(self) -> None:
+        """Make the index durable, if it has changed since it last was."""
+        if self._changed:
+            self._changed = False
+            await self._index.save()
+
+
+def _difference(wanted: Ids, held: Ids) -> tuple[Ids, Ids]:
+    if wanted is held:
+        return NOTHING, NOTHING
+    return (
+        np.setdiff1d(wanted, held, assume_unique=True),
+        np.setdiff1d(held, wanted, assume_unique=True),
+    )

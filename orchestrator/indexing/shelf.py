@@ -1,0 +1,118 @@
+"""One open workspace: its roster and indexes, and how old its view of the catalog may be."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final
+
+from orchestrator.domain.errors import NotFound
+from orchestrator.domain.workspaces import Workspace
+from orchestrator.indexing.projection import Projection
+from orchestrator.indexing.roster import Roster
+from orchestrator.ports.arrays import Ids
+from orchestrator.ports.catalog import Catalog
+
+LEASE_S: Final = 0.1
+"""How long a process may trust what it last read of a workspace."""
+
+READER_S: Final = 120.0
+"""Longer than any request: what was superseded so long ago, no reader is pinned before."""
+
+SAVE_S: Final = 5.0
+"""How long a changed index waits for more changes before it is saved."""
+
+
+class Shelf:
+    """Keeps a workspace's projections abreast; deletions and rights take effect at once.
+
+    `on_gone` is told the chunks that a deletion took.
+    """
+
+    def __init__(
+        self, catalog: Catalog, workspace: Workspace, *, on_gone: Callable[[Ids], None]
+    ) -> None:
+        self._catalog = catalog
+        self._on_gone = on_gone
+        self._refreshing = asyncio.Lock()
+        self._following = asyncio.Lock()
+        self._read_at = -LEASE_S
+        self._history: deque[tuple[float, int]] = deque()
+        self._moved = asyncio.Event()
+        self.workspace = workspace
+        self.roster = Roster(workspace.config.generation)
+        self.projections: dict[str, Projection[Any, Any]] = {}
+
+    @property
+    def revision(self) -> int:
+        """The newest revision that every index holds whole: what a request is pinned to."""
+        return min((p.revision for p in self.projections.values()), default=self.roster.revision)
+
+    async def fresh(self) -> Workspace:
+        """The workspace as it was at most `LEASE_S` ago.
+
+        Raises:
+            NotFound: when it has been deleted.
+            Unavailable: when the lease has ended and the catalog does not answer.
+        """
+        age = time.monotonic() - self._read_at
+        if age >= LEASE_S:
+            async with self._refreshing:
+                if time.monotonic() - self._read_at >= LEASE_S:
+                    await self._refresh()
+        return self.workspace
+
+    async def refresh(self) -> None:
+        """Read the catalog now, whatever the lease."""
+        async with self._refreshing:
+            await self._refresh()
+
+    async def catch_up(self) -> None:
+        """Bring every projection to the roster's revision."""
+        async with self._following:
+            for projection in list(self.projections.values()):
+                if projection.revision < self.roster.revision or projection.revision == 0:
+                    await projection.catch_up(self.roster)
+            self._forget()
+
+    async def follow(self, *, poll_s: float) -> None:
+        """Read the log, catch up and save, for ever; wakes at once when a request saw a change."""
+        saved_at = time.monotonic()
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._moved.wait(), poll_s)
+            self._moved.clear()
+            await self.fresh()
+            await self.catch_up()
+            if time.monotonic() - saved_at > SAVE_S:
+                await self.save()
+                saved_at = time.monotonic()
+
+    async def save(self) -> None:
+        """Save every projection that has changed."""
+        async with self._following:
+            for projection in self.projections.values():
+                await projection.save()
+
+    async def _refresh(self) -> None:
+        began = time.monotonic()
+        now = await self._catalog.workspaces.get(self.workspace.name)
+        if now.uid != self.workspace.uid:
+            raise NotFound(f"workspace '{now.name}' was replaced", code="unknown_workspace")
+        if now.revision != self.roster.revision or self._read_at < 0:
+            gone = self.roster.apply(await self._catalog.log.since(now.uid, self.roster.revision))
+            self._on_gone(gone)
+            self._history.append((began, self.roster.revision))
+            self._moved.set()
+        self.workspace = now
+        self._read_at = began
+
+    def _forget(self) -> None:
+        horizon, floor = time.monotonic() - READER_S, 0
+        while self._history and self._history[0][0] < horizon:
+            floor = self._history.popleft()[1]
+        if floor:
+            self.roster.forget(min(floor, self.revision))

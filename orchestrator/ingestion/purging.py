@@ -1,0 +1,99 @@
+"""Erasing what a deletion left in stores other than the catalog, until every one is clean."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+from orchestrator.domain.documents import Receipt
+from orchestrator.domain.errors import NotFound, Unavailable
+from orchestrator.indexing.library import Library
+from orchestrator.ports.blobs import BlobStore
+from orchestrator.ports.cache import Cache
+from orchestrator.ports.catalog import Catalog
+from orchestrator.ports.indexes import KeywordStore, VectorStore
+
+PURGED: Final = "purged"
+SUPERSEDED_S: Final = 600.0
+"""Longer than any reader can be pinned to a revision."""
+
+
+class Purger:
+    """Purges; a store that is down stays `pending` in the receipt, and is tried again later.
+
+    `persists` says whether this process holds the lease on local indexes: only then can it
+    promise that nothing is left of the document on disk.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        blobs: BlobStore,
+        caches: Sequence[Cache],
+        stores: Sequence[VectorStore | KeywordStore],
+        library: Library,
+        *,
+        persists: Callable[[], bool],
+    ) -> None:
+        self._catalog = catalog
+        self._blobs = blobs
+        self._caches = caches
+        self._stores = stores
+        self._library = library
+        self._persists = persists
+
+    async def document(self, workspace: str, receipt: Receipt) -> Receipt:
+        """Purge one document from the stores where it is pending; the receipt as it is then."""
+        steps: dict[str, Callable[[], Awaitable[None]]] = {
+            "cache": lambda: self._purge_caches(workspace),
+            "blobs": lambda: self._blobs.purge(f"{workspace}/{receipt.document_id}"),
+            "vectors": lambda: self._purge_indexes(workspace),
+            "keywords": lambda: self._purge_indexes(workspace),
+        }
+        states = {
+            store: await _attempt(step)
+            for store, step in steps.items()
+            if receipt.stores.get(store) != PURGED
+        }
+        return await self._catalog.deletions.record(receipt.document_id, states)
+
+    async def workspace(self, uid: str) -> bool:
+        """Purge a deleted workspace; its last rows go once all else has gone."""
+        states = [await _attempt(lambda: self._purge_caches(uid))]
+        states.append(await _attempt(lambda: self._blobs.purge(uid)))
+        if not self._persists():
+            return False
+        for store in self._stores:
+            states.append(await _attempt(lambda store=store: store.drop(uid)))  # type: ignore[misc]
+        if all(state == PURGED for state in states):
+            await self._catalog.deletions.erase(uid)
+            return True
+        return False
+
+    async def pending(self) -> None:
+        """Try again what is still pending, and sweep what was superseded long ago."""
+        left = await self._catalog.deletions.unpurged()
+        for workspace, receipt in left.receipts:
+            await self.document(workspace, receipt)
+        for uid in left.workspaces:
+            await self.workspace(uid)
+        await self._catalog.log.sweep(seconds=SUPERSEDED_S)
+
+    async def _purge_caches(self, workspace: str) -> None:
+        for cache in self._caches:
+            await cache.purge(workspace)
+
+    async def _purge_indexes(self, workspace: str) -> None:
+        if not self._persists():
+            raise Unavailable("indexes", "the process that holds the lease will purge them")
+        found = await self._catalog.workspaces.by_uid(workspace)
+        await self._library.settle(found.name)
+        await (await self._library.shelf(found.name)).save()
+
+
+async def _attempt(step: Callable[[], Awaitable[None]]) -> str:
+    try:
+        await step()
+    except (Unavailable, NotFound) as error:
+        return f"pending: {error.detail}"
+    return PURGED

@@ -1,0 +1,153 @@
+"""Handing documents in, following them, and taking them back."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+import uuid
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import replace
+from typing import Final
+
+from orchestrator.domain.documents import Document, Receipt, Status, Upload
+from orchestrator.domain.errors import NotFound, TooLarge
+from orchestrator.domain.identity import ANONYMOUS, Principal
+from orchestrator.domain.workspaces import Workspace, WorkspaceConfig, workspace_name
+from orchestrator.indexing.library import Library
+from orchestrator.indexing.shelf import LEASE_S
+from orchestrator.ingestion.purging import Purger
+from orchestrator.ports.blobs import BlobStore
+from orchestrator.ports.catalog import Arrival, Catalog, Registered
+from orchestrator.ports.parser import Parsers
+
+SETTLE_S: Final = 2.0
+PURGE_S: Final = 2.0
+FOLLOW_S: Final = 0.1
+FOLLOWED: Final = 500
+
+
+class Ingestion:
+    """The use cases of whoever keeps documents.
+
+    A document's id, once known, is enough to follow and to delete it, even where its ACL hides its
+    text: until callers are authenticated, an id that nobody can guess is the right to manage.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        blobs: BlobStore,
+        parsers: Parsers,
+        library: Library,
+        purger: Purger,
+        *,
+        max_bytes: int,
+    ) -> None:
+        self._catalog = catalog
+        self._blobs = blobs
+        self._parsers = parsers
+        self._library = library
+        self._purger = purger
+        self._max_bytes = max_bytes
+        self.arrived = asyncio.Event()
+
+    async def submit(self, workspace: str, upload: Upload) -> Registered:
+        """Store the bytes and queue the document; what this returns is never lost.
+
+        Raises:
+            NotFound: for an unknown workspace.
+            TooLarge, Unsupported: for content that this service does not take.
+        """
+        found = await self._catalog.workspaces.get(workspace)
+        if len(upload.content) > self._max_bytes:
+            raise TooLarge(f"a document holds at most {self._max_bytes} bytes", field="file")
+        media_type = await asyncio.to_thread(self._parsers.sniff, upload.content, upload.filename)
+        digest = hashlib.sha256(upload.content).hexdigest()
+        known = await self._catalog.documents.find(found.uid, upload.source_id)
+        document_id = known.id if known else uuid.uuid4().hex
+        key = f"{found.uid}/{document_id}/{digest}"
+        if not (known and known.content_hash == digest):
+            await self._blobs.put(key, upload.content)
+        registered = await self._catalog.documents.register(
+            found.uid, Arrival(upload, document_id, media_type, digest, key)
+        )
+        self.arrived.set()
+        return registered
+
+    async def document(self, document_id: str) -> Document:
+        """A document's state; `indexed` means that a search by this process finds it now."""
+        document = await self._catalog.documents.get(document_id)
+        if document.status is Status.INDEXED and not await self._findable(document):
+            return replace(document, status=Status.PROCESSING)
+        return document
+
+    async def follow(self, ids: Iterable[str]) -> AsyncIterator[tuple[str, str | None]]:
+        """Each document as it comes to its end, with the reason if it failed."""
+        waiting = list(ids)
+        while waiting:
+            ended = await self._catalog.documents.outcomes(waiting[:FOLLOWED])
+            for document_id, error in ended.items():
+                yield document_id, error
+            if ended:
+                waiting = [one for one in waiting if one not in ended]
+            else:
+                await asyncio.sleep(FOLLOW_S)
+
+    async def documents(
+        self, workspace: str, *, principal: Principal = ANONYMOUS, after: str | None, limit: int
+    ) -> Sequence[Document]:
+        """A page of the documents that the principal may see."""
+        found = await self._catalog.workspaces.get(workspace)
+        return await self._catalog.documents.list(
+            found.uid, principal=principal, after=after, limit=limit
+        )
+
+    async def delete(self, document_id: str) -> Receipt:
+        """Hide the document now, purge it everywhere, and give the receipt.
+
+        The receipt is given when no process can still trust a state from before the deletion.
+        """
+        began = time.monotonic()
+        receipt = await self._catalog.deletions.document(document_id)
+        if receipt.complete:
+            return receipt
+        document = await self._catalog.documents.get(document_id)
+        purge = asyncio.create_task(self._purger.document(document.workspace, receipt))
+        done, _ = await asyncio.wait({purge}, timeout=PURGE_S)
+        await asyncio.sleep(max(0.0, LEASE_S - (time.monotonic() - began)))
+        return purge.result() if done else receipt
+
+    async def create_workspace(self, name: str, config: WorkspaceConfig) -> Workspace:
+        """A new workspace.
+
+        Raises:
+            Rejected: for a name that is none.
+            Conflict: for a name that is taken.
+        """
+        return await self._catalog.workspaces.create(workspace_name(name), config)
+
+    async def ensure_workspace(self, name: str, config: WorkspaceConfig) -> Workspace:
+        """The workspace of that name, created if there is none."""
+        try:
+            return await self._catalog.workspaces.get(name)
+        except NotFound:
+            return await self.create_workspace(name, config)
+
+    async def delete_workspace(self, name: str) -> None:
+        """Delete a workspace with all its documents, from every store that answers."""
+        uid = await self._catalog.deletions.workspace(name)
+        await self._library.close_shelf(name)
+        await self._purger.workspace(uid)
+        await asyncio.sleep(LEASE_S)
+
+    async def _findable(self, document: Document) -> bool:
+        try:
+            workspace = await self._catalog.workspaces.by_uid(document.workspace)
+            async with asyncio.timeout(SETTLE_S):
+                await self._library.settle(workspace.name)
+        except TimeoutError:
+            return False
+        except NotFound:  # deleted meanwhile
+            return False
+        return (await self._library.shelf(workspace.name)).revision >= document.revision

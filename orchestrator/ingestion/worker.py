@@ -1,0 +1,174 @@
+"""The worker: parse, chunk, embed, publish; one batch of documents after another."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from orchestrator.domain.documents import Piece, text_hash
+from orchestrator.domain.errors import Conflict, NotFound, RagError, Unavailable
+from orchestrator.domain.workspaces import WorkspaceConfig
+from orchestrator.ingestion.reading import read
+from orchestrator.ports.blobs import BlobStore
+from orchestrator.ports.catalog import Catalog, Publication, Work
+from orchestrator.ports.embedder import Embedder
+from orchestrator.ports.parser import Parsers
+from orchestrator.ports.queue import Job, Queue
+
+BATCH: Final = 32
+CLAIM_S: Final = 60.0
+IDLE_S: Final = 0.25
+RETRY_S: Final = 1.0
+MAX_ATTEMPTS: Final = 5
+
+
+class Observer(Protocol):
+    """What an operator wants to hear of."""
+
+    def ingested(self, document_id: str, error: str | None) -> None:
+        """A document came to its end: published, or failed for the reason given."""
+        ...
+
+    def worker_waits(self, error: RagError) -> None:
+        """A dependency is down; the worker will try again."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A document that was parsed and cut: `texts` are what will be embedded."""
+
+    job: Job
+    work: Work
+    title: str
+    pieces: Sequence[Piece]
+    texts: Sequence[str]
+
+
+class Worker:
+    """Takes jobs from the queue; several may run, in several processes."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        blobs: BlobStore,
+        queue: Queue,
+        parsers: Parsers,
+        embedder_of: Callable[[WorkspaceConfig], Embedder],
+        observer: Observer,
+        arrived: asyncio.Event,
+    ) -> None:
+        self._catalog = catalog
+        self._blobs = blobs
+        self._queue = queue
+        self._parsers = parsers
+        self._embedder_of = embedder_of
+        self._observer = observer
+        self._arrived = arrived
+        self._name = uuid.uuid4().hex
+
+    async def run(self) -> None:
+        """Work until cancelled; what is unfinished then goes back to the queue at once."""
+        renewing = asyncio.create_task(self._renew(), name="renew claims")
+        try:
+            while True:
+                try:
+                    if not await self.step():
+                        await self._idle()
+                except (Unavailable, Conflict) as error:
+                    self._observer.worker_waits(error)
+                    await asyncio.sleep(RETRY_S)
+                    await self._release()
+        finally:
+            renewing.cancel()
+            await self._release()
+
+    async def step(self) -> int:
+        """Claim one batch and bring every document of it to its end; how many there were."""
+        jobs = await self._queue.claim(self._name, limit=BATCH, seconds=CLAIM_S)
+        by_workspace: dict[str, list[Job]] = defaultdict(list)
+        for job in jobs:
+            by_workspace[job.workspace].append(job)
+        for uid, group in by_workspace.items():
+            try:
+                config = (await self._catalog.workspaces.by_uid(uid)).config
+            except NotFound:  # deleted, and its jobs with it
+                continue
+            embedder = self._embedder_of(config)
+            prepared = [one for job in group if (one := await self._prepare(job, config, embedder))]
+            await self._publish(prepared, embedder)
+        return len(jobs)
+
+    async def _prepare(
+        self, job: Job, config: WorkspaceConfig, embedder: Embedder
+    ) -> _Prepared | None:
+        work = await self._catalog.documents.work(job.document_id, job.version)
+        if work is None:
+            return None
+        if job.attempts > MAX_ATTEMPTS:
+            return await self._fail(job, f"gave up after {MAX_ATTEMPTS} attempts")
+        try:
+            content = await self._blobs.get(work.blob_key)
+            title, pieces = await asyncio.to_thread(
+                read, content, work, self._parsers, config.chunking, embedder
+            )
+        except Unavailable:
+            raise
+        except RagError as error:
+            return await self._fail(job, error.detail)
+        except Exception as error:  # noqa: BLE001  # a parser may fail in any way; only this document does
+            return await self._fail(job, f"the parser failed: {type(error).__name__}: {error}")
+        return _Prepared(job, work, title, pieces, [piece.embedded(title) for piece in pieces])
+
+    async def _publish(self, prepared: Sequence[_Prepared], embedder: Embedder) -> None:
+        texts = {text_hash(text): text for one in prepared for text in one.texts}
+        known = await self._catalog.vectors.known(embedder.digest, list(texts))
+        new = [digest for digest in texts if digest not in known]
+        vectors = await embedder.embed([texts[digest] for digest in new])
+        await self._catalog.vectors.put(embedder.digest, new, vectors)
+        await self._catalog.log.publish(
+            [
+                Publication(
+                    job_id=one.job.id,
+                    model=embedder.digest,
+                    document_id=one.job.document_id,
+                    version=one.job.version,
+                    generation=one.work.generation,
+                    title=one.title,
+                    pieces=one.pieces,
+                    hashes=[text_hash(text) for text in one.texts],
+                )
+                for one in prepared
+            ]
+        )
+        for one in prepared:
+            self._observer.ingested(one.job.document_id, None)
+
+    async def _fail(self, job: Job, reason: str) -> None:
+        await self._queue.fail(job, reason)
+        self._observer.ingested(job.document_id, reason)
+
+    async def _idle(self) -> None:
+        self._arrived.clear()
+        try:
+            await asyncio.wait_for(self._arrived.wait(), IDLE_S)
+        except TimeoutError:
+            return
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(CLAIM_S / 3)
+            try:
+                await self._queue.renew(self._name, seconds=CLAIM_S)
+            except Unavailable as error:
+                self._observer.worker_waits(error)
+
+    async def _release(self) -> None:
+        try:
+            await self._queue.release(self._name)
+        except Unavailable as error:  # the claims end by themselves
+            self._observer.worker_waits(error)

@@ -1,0 +1,263 @@
+"""The catalog: the truth that every index, cache and answer is derived from."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from orchestrator.domain.documents import Chunk, Document, Piece, Receipt, Upload
+from orchestrator.domain.filters import Metadata
+from orchestrator.domain.identity import Principal
+from orchestrator.domain.workspaces import Workspace, WorkspaceConfig
+from orchestrator.ports.arrays import Ids, Vectors
+from orchestrator.ports.health import Pingable
+
+
+class Workspaces(Protocol):
+    """Workspaces by name, and the versions of their configuration."""
+
+    async def create(self, name: str, config: WorkspaceConfig) -> Workspace:
+        """A new, empty workspace.
+
+        Raises:
+            Conflict: when the name is taken.
+        """
+        ...
+
+    async def get(self, name: str) -> Workspace:
+        """The workspace as of now: the read that every lease on its state is renewed by.
+
+        Raises:
+            NotFound: when there is none.
+        """
+        ...
+
+    async def by_uid(self, uid: str) -> Workspace:
+        """The live workspace of that uid.
+
+        Raises:
+            NotFound: when there is none.
+        """
+        ...
+
+    async def list(self) -> Sequence[Workspace]:
+        """Every workspace, by name."""
+        ...
+
+    async def configure(self, name: str, config: WorkspaceConfig, *, expected: int) -> Workspace:
+        """Make `config` the next version, if `expected` is still the current one.
+
+        Raises:
+            Conflict: when it is not, or when documents are indexed in a way that the new
+                configuration cannot read.
+        """
+        ...
+
+    async def configurations(self, name: str) -> Mapping[int, WorkspaceConfig]:
+        """Every version of the configuration, oldest first."""
+        ...
+
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """An upload's document; `duplicate` where the same bytes were there already."""
+
+    document: Document
+    duplicate: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """An upload that passed inspection, its bytes stored under `blob_key`."""
+
+    upload: Upload
+    document_id: str
+    media_type: str
+    content_hash: str
+    blob_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a worker must know of the version that it is to index; `title` is the upload's own."""
+
+    document: Document
+    title: str
+    blob_key: str
+    generation: int
+
+
+class Documents(Protocol):
+    """Documents by id and by source id."""
+
+    async def find(self, workspace: str, source_id: str) -> Document | None:
+        """The live document of that source id."""
+        ...
+
+    async def register(self, workspace: str, arrival: Arrival) -> Registered:
+        """Record a new document or version, and queue it, in one transaction."""
+        ...
+
+    async def get(self, document_id: str) -> Document:
+        """The document, deleted ones included.
+
+        Raises:
+            NotFound: when there never was one.
+        """
+        ...
+
+    async def list(
+        self, workspace: str, *, principal: Principal, after: str | None, limit: int
+    ) -> Sequence[Document]:
+        """The live documents that the principal may see, by id, after the id given."""
+        ...
+
+    async def outcomes(self, ids: Sequence[str]) -> Mapping[str, str | None]:
+        """Those of the documents that came to their end: why each failed, or None."""
+        ...
+
+    async def work(self, document_id: str, version: int) -> Work | None:
+        """What is to be indexed; None when a deletion or a newer version made it moot."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Unpurged:
+    """Deleted things that some store still holds: receipts, and the uids of workspaces."""
+
+    receipts: Sequence[tuple[str, Receipt]]
+    workspaces: Sequence[str]
+
+
+class Deletions(Protocol):
+    """Tombstones now, erasure after."""
+
+    async def document(self, document_id: str) -> Receipt:
+        """Put up the tombstone and erase text and vectors; again, it gives the same receipt.
+
+        Raises:
+            NotFound: when there never was such a document.
+        """
+        ...
+
+    async def workspace(self, name: str) -> str:
+        """Put up the tombstone of a workspace and all in it; its uid. The name is free again."""
+        ...
+
+    async def record(self, document_id: str, stores: Mapping[str, str]) -> Receipt:
+        """Write the state of stores into the receipt, and give it."""
+        ...
+
+    async def erase(self, uid: str) -> None:
+        """Erase a deleted workspace's last rows, when every other store has been purged."""
+        ...
+
+    async def unpurged(self) -> Unpurged:
+        """What is left to purge; receipts come with their workspace's uid."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A chunk without its text: visible from revision `added` until before `removed`."""
+
+    chunk_id: int
+    document_id: str
+    generation: int
+    added: int
+    removed: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """What visibility needs to know of a document."""
+
+    document_id: str
+    acl: frozenset[str]
+    metadata: Metadata
+    deleted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """What changed in a workspace up to `revision`: the present state of all that was touched."""
+
+    revision: int
+    rows: Sequence[Row]
+    documents: Sequence[Rights]
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """A version ready to be seen: its pieces, each with the hash of its vector of `model`."""
+
+    job_id: int
+    model: str
+    document_id: str
+    version: int
+    generation: int
+    title: str
+    pieces: Sequence[Piece]
+    hashes: Sequence[bytes]
+
+
+class Log(Protocol):
+    """The append-only change log, by which a workspace's revision moves."""
+
+    async def publish(self, publications: Sequence[Publication]) -> None:
+        """Replace each document's chunks, and end its job, atomically and in one revision each.
+
+        A publication whose document was deleted, or has a newer version, is dropped.
+
+        Raises:
+            Conflict: when a vector is missing, erased since it was made; nothing is published.
+        """
+        ...
+
+    async def since(self, workspace: str, revision: int) -> Delta:
+        """What changed after the revision; after 0, everything there is."""
+        ...
+
+    async def sweep(self, *, seconds: float) -> int:
+        """Erase chunks that were superseded longer ago than that, and vectors that no chunk or
+        coming publication can need; how many chunks."""
+        ...
+
+
+class Chunks(Protocol):
+    """The text of chunks."""
+
+    async def read(self, ids: Sequence[int]) -> Sequence[Chunk]:
+        """The chunks of live documents among the ids, in any order."""
+        ...
+
+    def texts(self, ids: Ids) -> AsyncIterator[tuple[Ids, Sequence[str]]]:
+        """What the keyword index holds of each chunk, in batches; absent where purged."""
+        ...
+
+
+class VectorTable(Protocol):
+    """Vectors by model digest and text hash: no text is embedded twice."""
+
+    async def known(self, model: str, hashes: Sequence[bytes]) -> frozenset[bytes]:
+        """Which of the texts have a vector of the model."""
+        ...
+
+    async def put(self, model: str, hashes: Sequence[bytes], vectors: Vectors) -> None:
+        """Store vectors, `[len(hashes), dimension]`; one that is there already stays."""
+        ...
+
+    def vectors(self, model: str, ids: Ids) -> AsyncIterator[tuple[Ids, Vectors]]:
+        """The chunks' vectors, in batches; absent where purged or not yet embedded."""
+        ...
+
+
+class Catalog(Pingable, Protocol):
+    """One database, by what is asked of it."""
+
+    workspaces: Workspaces
+    documents: Documents
+    deletions: Deletions
+    log: Log
+    chunks: Chunks
+    vectors: VectorTable

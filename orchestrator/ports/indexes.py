@@ -1,0 +1,100 @@
+"""Indexes over one workspace's chunks: projections that can be thrown away and rebuilt."""
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Generic, Protocol, TypeVar
+
+from orchestrator.domain.identity import Scope
+from orchestrator.domain.passages import Hit
+from orchestrator.ports.arrays import Ids, Vector
+
+Content = TypeVar("Content")
+Question = TypeVar("Question", contravariant=True)
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """The chunks that a scope may see, ids ascending; identical while nothing has changed."""
+
+    ids: Ids
+
+
+class Visibility(Protocol):
+    """Who may see which chunk of one workspace."""
+
+    def select(self, scope: Scope) -> Selection:
+        """The chunks that the scope may see; may take milliseconds, so call it on a thread."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class IndexKey:
+    """One index: the workspace's uid, the generation of its chunks, and the vectors' model."""
+
+    workspace: str
+    generation: int
+    model: str = ""
+    dimension: int = 0
+
+    @property
+    def path(self) -> PurePath:
+        """Where a store on disk keeps it, below its own folder."""
+        return PurePath(self.workspace, f"g{self.generation}-{self.model[:12]}".rstrip("-"))
+
+
+class Index(Protocol[Content, Question]):
+    """Chunks by id, searched by a question.
+
+    Adding an id twice is adding it once; removing one that is not held does nothing. A search
+    sees only chunks that its scope may see, and ranks among those: never the best of all,
+    filtered afterwards.
+    """
+
+    async def held(self) -> Ids:
+        """The ids that the index holds, ascending."""
+        ...
+
+    async def apply(self, ids: Ids, contents: Sequence[Content], *, remove: Ids) -> None:
+        """Add the contents under their ids and remove others, as one change."""
+        ...
+
+    async def search(self, question: Question, *, scope: Scope, limit: int) -> Sequence[Hit]:
+        """The best `limit` chunks that the scope may see, best first."""
+        ...
+
+    async def save(self) -> None:
+        """Make what was applied durable, where the store keeps anything and holds the lease."""
+        ...
+
+
+VectorIndex = Index[Vector, Vector]
+"""Searched by a unit vector; a hit's score is the cosine, in [-1, 1]."""
+
+KeywordIndex = Index[str, str]
+"""Searched by any text, however malformed; a hit's score is positive, by the words shared."""
+
+
+Opened = TypeVar("Opened", covariant=True)
+
+
+class IndexStore(Protocol[Opened]):
+    """A family of indexes of one backend."""
+
+    def open(
+        self, key: IndexKey, visibility: Visibility, *, persist: bool
+    ) -> AbstractAsyncContextManager[Opened]:
+        """Open an index, empty if it is new or was found corrupt (which is logged).
+
+        Without `persist` what is stored may be read, and must not be written.
+        """
+        ...
+
+    async def drop(self, workspace: str) -> None:
+        """Erase every index of the workspace, given by its uid."""
+        ...
+
+
+VectorStore = IndexStore[VectorIndex]
+KeywordStore = IndexStore[KeywordIndex]

@@ -1,0 +1,171 @@
+"""One model of options for each backend, joined by `kind`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, RedisDsn, SecretStr
+
+
+class Options(BaseModel):
+    """Options of one backend; one that is not known stops the start."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class NoCacheOptions(Options):
+    """No cache."""
+
+    kind: Literal["none"]
+
+
+class MemoryCacheOptions(Options):
+    """Answers in this process's memory: at most `entries`, each for `ttl_s` seconds."""
+
+    kind: Literal["memory"]
+    entries: int = Field(10_000, ge=1)
+    ttl_s: float = Field(3600.0, gt=0)
+
+
+class RedisCacheOptions(Options):
+    """Answers in Redis, behind `entries` in memory; a call takes at most `timeout_s` seconds."""
+
+    kind: Literal["redis"]
+    url: RedisDsn = RedisDsn("redis://127.0.0.1:6379/0")
+    password: SecretStr | None = None
+    entries: int = Field(10_000, ge=1)
+    ttl_s: float = Field(3600.0, gt=0)
+    timeout_s: float = Field(0.25, gt=0)
+
+
+class MockEmbedderOptions(Options):
+    """Hashed words: no model."""
+
+    kind: Literal["mock"]
+
+
+class OnnxEmbedderOptions(Options):
+    """all-MiniLM-L6-v2 on ONNX Runtime; `model` is its folder, by default below the data folder."""
+
+    kind: Literal["onnx"]
+    model: Path | None = None
+    threads: int = Field(0, ge=0, description="0: one for each core")
+
+
+class MemoryVectorOptions(Options):
+    """Vectors in memory."""
+
+    kind: Literal["memory"]
+
+
+class FaissVectorOptions(Options):
+    """Vectors in FAISS, with a snapshot below the data folder."""
+
+    kind: Literal["faiss"]
+
+
+class RankBm25Options(Options):
+    """Keywords in memory, by rank-bm25."""
+
+    kind: Literal["rank-bm25"]
+
+
+class TantivyOptions(Options):
+    """Keywords in tantivy, below the data folder."""
+
+    kind: Literal["tantivy"]
+
+
+class MockRetrieverOptions(Options):
+    """Word overlap; `corpus` is a JSON file of documents that workspace `default` begins with."""
+
+    kind: Literal["mock"]
+    corpus: Path | None = None
+
+
+class DenseRetrieverOptions(Options):
+    """Vectors alone."""
+
+    kind: Literal["dense"]
+
+
+class KeywordRetrieverOptions(Options):
+    """Keywords alone."""
+
+    kind: Literal["keyword"]
+
+
+class HybridRetrieverOptions(Options):
+    """Both, fused as the workspace's configuration says."""
+
+    kind: Literal["hybrid"]
+
+
+class NoRerankerOptions(Options):
+    """No reranking."""
+
+    kind: Literal["none"]
+
+
+class MockRerankerOptions(Options):
+    """Word overlap, over the first `depth` passages."""
+
+    kind: Literal["mock"]
+    depth: int = Field(20, ge=1, le=1000)
+
+
+class MockGeneratorOptions(Options):
+    """A template."""
+
+    kind: Literal["mock"]
+
+
+class ExtractiveGeneratorOptions(Options):
+    """Quotes of at most `sentences` sentences; `evidence`, in [0, 1], is what an answer takes."""
+
+    kind: Literal["extractive"]
+    sentences: int = Field(2, ge=1, le=10)
+    evidence: float = Field(0.5, ge=0, le=1)
+
+
+class SqliteCatalogOptions(Options):
+    """The catalog in a SQLite file below the data folder."""
+
+    kind: Literal["sqlite"]
+
+
+class FilesystemBlobOptions(Options):
+    """Original files below the data folder."""
+
+    kind: Literal["filesystem"]
+
+
+class LocalQueueOptions(Options):
+    """The queue in the catalog."""
+
+    kind: Literal["local"]
+
+
+CacheOptions: TypeAlias = Annotated[
+    NoCacheOptions | MemoryCacheOptions | RedisCacheOptions, Field(discriminator="kind")
+]
+EmbedderOptions: TypeAlias = Annotated[
+    MockEmbedderOptions | OnnxEmbedderOptions, Field(discriminator="kind")
+]
+VectorOptions: TypeAlias = Annotated[
+    MemoryVectorOptions | FaissVectorOptions, Field(discriminator="kind")
+]
+KeywordOptions: TypeAlias = Annotated[
+    RankBm25Options | TantivyOptions, Field(discriminator="kind")
+]
+RetrieverOptions: TypeAlias = Annotated[
+    MockRetrieverOptions | DenseRetrieverOptions | KeywordRetrieverOptions | HybridRetrieverOptions,
+    Field(discriminator="kind"),
+]
+RerankerOptions: TypeAlias = Annotated[
+    NoRerankerOptions | MockRerankerOptions, Field(discriminator="kind")
+]
+GeneratorOptions: TypeAlias = Annotated[
+    MockGeneratorOptions | ExtractiveGeneratorOptions, Field(discriminator="kind")
+]

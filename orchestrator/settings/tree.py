@@ -1,0 +1,197 @@
+"""The tree of settings: a profile file, overridden by `RAG_…` environment variables.
+
+`RAG_PROFILE` names the profile, or is the path of a YAML file. `RAG_GENERATOR__KIND=mock` sets an
+option of the backend named `default`; `RAG_GENERATORS__CHEAP__KIND=mock` adds one named `cheap`,
+which a workspace's configuration may then name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from orchestrator.domain.errors import Misconfigured
+from orchestrator.domain.workspaces import WorkspaceConfig
+from orchestrator.settings.explain import did_you_mean, explain
+from orchestrator.settings.options import (
+    CacheOptions,
+    EmbedderOptions,
+    FilesystemBlobOptions,
+    GeneratorOptions,
+    KeywordOptions,
+    LocalQueueOptions,
+    RerankerOptions,
+    RetrieverOptions,
+    SqliteCatalogOptions,
+    VectorOptions,
+)
+
+PREFIX: Final = "RAG_"
+DEFAULT_PROFILE: Final = "local"
+DEFAULT: Final = "default"
+
+
+class HttpSettings(BaseModel):
+    """Limits of the service; sizes in bytes, times in seconds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    timeout_s: float = Field(30.0, gt=0, description="for a whole request")
+    shutdown_s: float = Field(20.0, gt=0, description="for what is in flight when told to stop")
+    max_body_bytes: int = Field(1_000_000, gt=0, description="for a JSON body")
+    max_upload_bytes: int = Field(100_000_000, gt=0, description="for an uploaded document")
+    cors_origins: tuple[str, ...] = ()
+
+
+class Settings(BaseSettings):
+    """Everything that a deployment can choose."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    profile: str = DEFAULT_PROFILE
+    data_dir: Path = Path("data")
+    models: Path | None = Field(None, description="by default the data folder's `models`")
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65535)
+    log_level: str = Field("info", pattern="^(debug|info|warning|error)$")
+    http: HttpSettings = HttpSettings()
+    workspace: WorkspaceConfig = WorkspaceConfig()
+
+    cache: CacheOptions
+    embedder: EmbedderOptions
+    vectors: VectorOptions
+    keywords: KeywordOptions
+    retriever: RetrieverOptions
+    reranker: RerankerOptions
+    generator: GeneratorOptions
+    catalog: SqliteCatalogOptions
+    blobs: FilesystemBlobOptions
+    queue: LocalQueueOptions
+
+    caches: dict[str, CacheOptions] = {}
+    embedders: dict[str, EmbedderOptions] = {}
+    vector_stores: dict[str, VectorOptions] = {}
+    keyword_stores: dict[str, KeywordOptions] = {}
+    retrievers: dict[str, RetrieverOptions] = {}
+    rerankers: dict[str, RerankerOptions] = {}
+    generators: dict[str, GeneratorOptions] = {}
+
+    def named(self, stage: str) -> Mapping[str, Any]:
+        """The options of every backend of a stage, by name; `default` among them."""
+        further: Mapping[str, Any] = getattr(self, STAGES[stage])
+        return {**further, DEFAULT: getattr(self, stage)}
+
+    @property
+    def indexes_dir(self) -> Path:
+        """Where local indexes are kept."""
+        return self.data_dir / "indexes"
+
+    @property
+    def models_dir(self) -> Path:
+        """Where models are kept: shared by all data folders below it."""
+        return self.models or self.data_dir / "models"
+
+    @property
+    def fingerprint(self) -> str:
+        """A digest of all the backends: two processes that agree on it give the same answers."""
+        shown = {stage: str(self.named(stage)) for stage in STAGES}
+        return hashlib.sha256(repr(shown).encode()).hexdigest()[:16]
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what `load` merged."""
+        return (init_settings,)
+
+
+STAGES: Final = {
+    "cache": "caches",
+    "embedder": "embedders",
+    "vectors": "vector_stores",
+    "keywords": "keyword_stores",
+    "retriever": "retrievers",
+    "reranker": "rerankers",
+    "generator": "generators",
+}
+"""Each stage, with the field that holds its named backends."""
+
+
+def load(**overrides: Any) -> Settings:
+    """The effective settings: profile, then environment, then the overrides given.
+
+    Raises:
+        Misconfigured: with a sentence that says what is wrong, and what was probably meant.
+    """
+    _refuse_strays()
+    environment = {k: v for k, v in EnvSettingsSource(Settings)().items() if v is not None}
+    profile = str(overrides.get("profile") or environment.get("profile") or DEFAULT_PROFILE)
+    merged = _merge(_profile(profile), environment)
+    merged = _merge(merged, {k: v for k, v in overrides.items() if v is not None})
+    try:
+        return Settings(**{**merged, "profile": profile})
+    except ValidationError as error:
+        raise Misconfigured(explain(error)) from error
+
+
+def profiles_folder() -> Path:
+    """Where the profiles are: beside the package in a checkout, inside it when installed."""
+    package = Path(__file__).resolve().parents[1]
+    inside = package / "profiles"
+    return inside if inside.is_dir() else package.parent / "profiles"
+
+
+def _profile(name: str) -> dict[str, Any]:
+    folder = profiles_folder()
+    path = Path(name) if name.endswith((".yaml", ".yml")) else folder / f"{name}.yaml"
+    if not path.is_file():
+        known = sorted(one.stem for one in folder.glob("*.yaml"))
+        raise Misconfigured(f"unknown profile '{name}'{did_you_mean(name, known)}")
+    try:
+        content = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        raise Misconfigured(f"profile '{name}' is not YAML: {error}") from error
+    if not isinstance(content, dict):
+        raise Misconfigured(f"profile '{name}' must be a mapping of settings")
+    return content
+
+
+def _merge(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Deep, but for this: options of one kind of backend do not apply to another kind."""
+    merged = dict(under)
+    for key, value in over.items():
+        below = merged.get(key)
+        if not (isinstance(below, Mapping) and isinstance(value, Mapping)):
+            merged[key] = value
+        elif "kind" in value and value["kind"] != below.get("kind"):
+            merged[key] = dict(value)
+        else:
+            merged[key] = _merge(below, value)
+    return merged
+
+
+def _refuse_strays() -> None:
+    known = [f"{PREFIX}{name}".upper() for name in Settings.model_fields]
+    for name in sorted(os.environ):
+        if name.upper().startswith(PREFIX) and name.upper().split("__")[0] not in known:
+            hint = did_you_mean(name.upper().split("__")[0], known)
+            raise Misconfigured(f"unknown environment variable '{name}'{hint}")

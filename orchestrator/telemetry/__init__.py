@@ -1,0 +1,1 @@
+"""Logs, metrics and timings: wrappers around ports, set up once."""

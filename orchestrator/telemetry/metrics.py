@@ -1,0 +1,50 @@
+"""The metrics of the service. No label ever has unbounded values."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
+
+SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+
+class Metrics:
+    """Every metric, in one registry."""
+
+    def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
+        self.registry = registry
+        self.queries = Counter("rag_queries", "Questions asked.", registry=registry)
+        self.cache_hits = Counter("rag_cache_hits", "Answers from the cache.", registry=registry)
+        self.cache_misses = Counter(
+            "rag_cache_misses", "Answers made anew.", registry=registry
+        )
+        self.degraded = Counter(
+            "rag_degraded", "Answers given without a dependency.", ["dependency"], registry=registry
+        )
+        self.unanswerable = Counter(
+            "rag_unanswerable", "Questions that the documents do not answer.", registry=registry
+        )
+        self.query_seconds = Histogram(
+            "rag_query_duration_seconds",
+            "From a question to the end of its answer.",
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self.stage_seconds = Histogram(
+            "rag_stage_duration_seconds",
+            "Time in one stage.",
+            ["stage"],
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self.active = Gauge("rag_active_requests", "Requests in progress.", registry=registry)
+        self.errors = Counter("rag_errors", "Errors by code.", ["code"], registry=registry)
+        self.documents = Counter(
+            "rag_documents", "Documents that came to an end.", ["outcome"], registry=registry
+        )
+        self.hydration_drops = Counter(
+            "rag_hydration_drops",
+            "Chunks that a search returned and its scope must not see: each is a defect.",
+            registry=registry,
+        )

@@ -1,0 +1,36 @@
+"""What background work has to tell, as logs and metrics."""
+
+from __future__ import annotations
+
+import structlog
+
+from orchestrator.domain.errors import RagError
+from orchestrator.telemetry.metrics import Metrics
+
+log = structlog.get_logger(__name__)
+
+
+class Telemetry:
+    """The observer of the library and of the worker."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self.metrics = metrics
+
+    def dropped(self, workspace: str, chunk_id: int) -> None:
+        """Count and log a chunk that hydration had to hold back."""
+        self.metrics.hydration_drops.inc()
+        log.warning("hydration_drop", workspace=workspace, chunk_id=chunk_id)
+
+    def stumbled(self, workspace: str, error: BaseException) -> None:
+        """Log a follower's error."""
+        log.error("follower_failed", workspace=workspace, error=str(error))
+
+    def ingested(self, document_id: str, error: str | None) -> None:
+        """Count a document's outcome, and log why it failed."""
+        self.metrics.documents.labels("failed" if error else "indexed").inc()
+        if error:
+            log.warning("document_failed", document_id=document_id, reason=error)
+
+    def worker_waits(self, error: RagError) -> None:
+        """Log what the worker waits for."""
+        log.warning("worker_waits", error=error.detail)

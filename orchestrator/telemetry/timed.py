@@ -1,0 +1,139 @@
+"""Wrappers that time a port, and are that port themselves."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
+
+from prometheus_client import Histogram
+
+from orchestrator.domain.answers import Answer, Outcome, Query, Token
+from orchestrator.domain.context import took
+from orchestrator.domain.passages import Passage, Retrieval
+from orchestrator.ports.arrays import Vector, Vectors
+from orchestrator.ports.cache import Cache, CacheKey
+from orchestrator.ports.embedder import Embedder
+from orchestrator.ports.generator import Generator
+from orchestrator.ports.health import Pingable
+from orchestrator.ports.reranker import Reranker
+from orchestrator.ports.retriever import Retriever
+
+
+class Stopwatch:
+    """Times one stage, for the request's `meta.timings_ms` and for the histogram."""
+
+    def __init__(self, stage: str, histogram: Histogram) -> None:
+        self._stage = stage
+        self._histogram = histogram.labels(stage)
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Time the block."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.add(time.perf_counter() - began)
+
+    def add(self, seconds: float) -> None:
+        """Record a time."""
+        took(self._stage, seconds)
+        self._histogram.observe(seconds)
+
+
+class TimedCache:
+    """A cache, timed when it is asked."""
+
+    def __init__(self, inner: Cache, histogram: Histogram) -> None:
+        self._inner = inner
+        self._watch = Stopwatch("cache", histogram)
+
+    async def get(self, key: CacheKey, *, revision: int) -> Answer | None:
+        """Timed."""
+        with self._watch.running():
+            return await self._inner.get(key, revision=revision)
+
+    async def put(self, key: CacheKey, answer: Answer, *, revision: int) -> None:
+        """As it is."""
+        await self._inner.put(key, answer, revision=revision)
+
+    async def purge(self, workspace: str) -> None:
+        """As it is."""
+        await self._inner.purge(workspace)
+
+    async def ping(self) -> None:
+        """Ask the cache's server, if it has one."""
+        if isinstance(self._inner, Pingable):
+            await self._inner.ping()
+
+
+class TimedEmbedder:
+    """An embedder, timed when it embeds a question."""
+
+    def __init__(self, inner: Embedder, histogram: Histogram) -> None:
+        self._inner = inner
+        self._watch = Stopwatch("embed", histogram)
+        self.digest = inner.digest
+        self.dimension = inner.dimension
+        self.max_tokens = inner.max_tokens
+
+    async def embed(self, texts: Sequence[str]) -> Vectors:
+        """As it is."""
+        return await self._inner.embed(texts)
+
+    async def embed_query(self, text: str) -> Vector:
+        """Timed."""
+        with self._watch.running():
+            return await self._inner.embed_query(text)
+
+    def token_spans(self, text: str) -> Sequence[tuple[int, int]]:
+        """As it is."""
+        return self._inner.token_spans(text)
+
+
+class TimedRetriever:
+    """A retriever, timed."""
+
+    def __init__(self, inner: Retriever, histogram: Histogram) -> None:
+        self._inner = inner
+        self._watch = Stopwatch("retrieve", histogram)
+
+    async def retrieve(self, query: Query, *, limit: int) -> Retrieval:
+        """Timed."""
+        with self._watch.running():
+            return await self._inner.retrieve(query, limit=limit)
+
+
+class TimedReranker:
+    """A reranker, timed."""
+
+    def __init__(self, inner: Reranker, histogram: Histogram) -> None:
+        self._inner = inner
+        self._watch = Stopwatch("rerank", histogram)
+
+    async def rerank(
+        self, query: Query, passages: Sequence[Passage], *, limit: int
+    ) -> Sequence[Passage]:
+        """Timed."""
+        with self._watch.running():
+            return await self._inner.rerank(query, passages, limit=limit)
+
+
+class TimedGenerator:
+    """A generator, timed by what it takes to make each piece, not by who waits to read it."""
+
+    def __init__(self, inner: Generator, histogram: Histogram) -> None:
+        self._inner = inner
+        self._watch = Stopwatch("generate", histogram)
+
+    async def generate(
+        self, query: Query, passages: Sequence[Passage]
+    ) -> AsyncIterator[Token | Outcome]:
+        """Timed."""
+        spent, since = 0.0, time.perf_counter()
+        async for piece in self._inner.generate(query, passages):
+            spent += time.perf_counter() - since
+            yield piece
+            since = time.perf_counter()
+        self._watch.add(spent + time.perf_counter() - since)

@@ -1,0 +1,172 @@
+"""The wiring: settings to open adapters to use cases. Whatever is opened here is closed here."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import structlog
+
+from adapters.blobs.filesystem import FilesystemBlobs
+from adapters.catalog.sqlite import SqliteCatalog, open_sqlite
+from adapters.lease import FileLease
+from adapters.parser.registry import ParserRegistry
+from adapters.queue.local import LocalQueue
+from adapters.retriever.mock import OverlapStore, read_corpus
+from orchestrator import backends
+from orchestrator.answering.service import Answering
+from orchestrator.assembly import Assembly, Backends
+from orchestrator.domain.errors import Misconfigured, Rejected
+from orchestrator.domain.identity import DEFAULT_WORKSPACE
+from orchestrator.health import Health
+from orchestrator.housekeeping import Housekeeping
+from orchestrator.indexing.library import Library
+from orchestrator.ingestion.purging import Purger
+from orchestrator.ingestion.service import Ingestion
+from orchestrator.ingestion.worker import Worker
+from orchestrator.ports.catalog import Catalog
+from orchestrator.settings import Settings, options
+from orchestrator.settings.tree import profiles_folder
+from orchestrator.telemetry.metrics import Metrics
+from orchestrator.telemetry.observer import Telemetry
+from orchestrator.telemetry.timed import (
+    TimedCache,
+    TimedEmbedder,
+    TimedGenerator,
+    TimedReranker,
+)
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """An open deployment: its use cases, and the parts that a process may run beside them."""
+
+    settings: Settings
+    catalog: Catalog
+    library: Library
+    assembly: Assembly
+    answering: Answering
+    ingestion: Ingestion
+    worker: Worker
+    housekeeping: Housekeeping
+    health: Health
+    metrics: Metrics
+    persists: bool
+
+
+@asynccontextmanager
+async def open_application(
+    settings: Settings, *, writes: bool, metrics: Metrics | None = None
+) -> AsyncIterator[Application]:
+    """Open everything that the settings name, in order; close it in reverse.
+
+    With `writes`, take the lease to persist local indexes if it is free.
+
+    Raises:
+        Misconfigured: when the deployment cannot be opened as configured.
+    """
+    metrics = metrics or Metrics()
+    telemetry = Telemetry(metrics)
+    async with AsyncExitStack() as stack:
+        lease = FileLease(settings.indexes_dir / "lease")
+        stack.callback(lease.release)
+        if writes and not lease.acquire():
+            log.info("lease_taken", effect="local indexes are kept in memory by this process")
+        database = await stack.enter_async_context(open_sqlite(settings.data_dir / "catalog.db"))
+        catalog, queue = SqliteCatalog(database), LocalQueue(database)
+        blobs = FilesystemBlobs(settings.data_dir / "blobs")
+        parsers = ParserRegistry()
+        opened = await _open_backends(settings, stack, metrics)
+        assembly = Assembly(settings, opened, catalog, lease, metrics)
+        _check_defaults(settings, assembly)
+        library = Library(catalog, assembly.open_projections, telemetry)
+        assembly.library = library
+        stack.push_async_callback(library.close)
+        purger = Purger(
+            catalog,
+            blobs,
+            list(opened.caches.values()),
+            [*opened.vectors.values(), *opened.keywords.values()],
+            library,
+            persists=lambda: lease.held,
+        )
+        ingestion = Ingestion(
+            catalog, blobs, parsers, library, purger, max_bytes=settings.http.max_upload_bytes
+        )
+        worker = Worker(
+            catalog, blobs, queue, parsers, assembly.embedder, telemetry, ingestion.arrived
+        )
+        await ingestion.ensure_workspace(DEFAULT_WORKSPACE, settings.workspace)
+        application = Application(
+            settings=settings,
+            catalog=catalog,
+            library=library,
+            assembly=assembly,
+            answering=Answering(library, assembly.pipeline, assembly.retriever),
+            ingestion=ingestion,
+            worker=worker,
+            housekeeping=Housekeeping(purger, library, lease),
+            health=Health(catalog, blobs, opened.caches, library),
+            metrics=metrics,
+            persists=lease.held,
+        )
+        await _seed(application)
+        yield application
+
+
+async def _open_backends(settings: Settings, stack: AsyncExitStack, metrics: Metrics) -> Backends:
+    watch = metrics.stage_seconds
+    retrievers = settings.named("retriever").values()
+    mocked = any(isinstance(one, options.MockRetrieverOptions) for one in retrievers)
+    return Backends(
+        caches={
+            name: TimedCache(await backends.open_cache(chosen, stack), watch)
+            for name, chosen in settings.named("cache").items()
+        },
+        embedders={
+            name: TimedEmbedder(await backends.open_embedder(chosen, settings, stack), watch)
+            for name, chosen in settings.named("embedder").items()
+        },
+        vectors={
+            name: backends.open_vectors(chosen, settings)
+            for name, chosen in settings.named("vectors").items()
+        },
+        keywords={
+            name: backends.open_keywords(chosen, settings)
+            for name, chosen in settings.named("keywords").items()
+        },
+        rerankers={
+            name: TimedReranker(backends.open_reranker(chosen), watch)
+            for name, chosen in settings.named("reranker").items()
+        },
+        generators={
+            name: TimedGenerator(backends.open_generator(chosen), watch)
+            for name, chosen in settings.named("generator").items()
+        },
+        overlap=OverlapStore() if mocked else None,
+    )
+
+
+def _check_defaults(settings: Settings, assembly: Assembly) -> None:
+    try:
+        assembly.check(settings.workspace)
+    except Rejected as error:
+        raise Misconfigured(error.detail) from error
+
+
+async def _seed(application: Application) -> None:
+    """Give an untouched default workspace the mock retriever's corpus."""
+    chosen = application.settings.retriever
+    if not isinstance(chosen, options.MockRetrieverOptions):
+        return
+    workspace = await application.catalog.workspaces.get(DEFAULT_WORKSPACE)
+    if workspace.revision > 0:
+        return
+    for upload in read_corpus(chosen.corpus or profiles_folder() / "mock-corpus.json"):
+        await application.ingestion.submit(DEFAULT_WORKSPACE, upload)
+    while await application.worker.step():
+        await asyncio.sleep(0)
