@@ -51,8 +51,10 @@ class Chunker:
             names = [name for level, name in path if (level, name) != (1, self._title)]
             end = after.start if after else len(text)
             body = heading.start + len(heading.text)
-            start = body if text[body:end].strip() else heading.start
-            yield " > ".join(names) or None, start, end
+            if text[body:end].strip():
+                yield " > ".join(names) or None, body, end
+            elif after is None or after.level <= heading.level:  # nothing below repeats its words
+                yield " > ".join(names) or None, heading.start, end
 
     def _capacity(self, section: str | None) -> int:
         context = len(f"{self._title} {section or ''}".split()) * 2

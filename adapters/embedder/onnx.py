@@ -1,0 +1,136 @@
+"""all-MiniLM-L6-v2 on ONNX Runtime: a graph without weights, fed from the published tensors."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import onnxruntime as ort
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
+from tokenizers import Tokenizer
+
+from adapters.embedder.pulling import TOKENIZER, WEIGHTS, WEIGHTS_SHA256
+from orchestrator.domain.errors import Misconfigured
+from orchestrator.ports.arrays import Vector, Vectors
+
+GRAPH: Final = Path(__file__).with_name("minilm.onnx")
+DIMENSION: Final = 384
+MAX_TOKENS: Final = 256
+BATCH_TOKENS: Final = 1024
+"""Texts of one batch, padded to the longest, hold about so many tokens; measured, see benchmarks."""
+UNUSED: Final = ("pooler.", "embeddings.position_ids")
+
+
+class OnnxEmbedder:
+    """`orchestrator.ports.embedder.Embedder`; questions do not queue behind documents."""
+
+    def __init__(
+        self, session: ort.InferenceSession, tokenizer: Tokenizer, counter: Tokenizer
+    ) -> None:
+        self._session = session
+        self._tokenizer = tokenizer
+        self._counter = counter
+        self._documents = ThreadPoolExecutor(1, thread_name_prefix="embed-documents")
+        self._questions = ThreadPoolExecutor(1, thread_name_prefix="embed-questions")
+        self.digest = WEIGHTS_SHA256
+        self.dimension = DIMENSION
+        self.max_tokens = MAX_TOKENS
+
+    def close(self) -> None:
+        """Let the threads finish what they are at."""
+        self._documents.shutdown(cancel_futures=True)
+        self._questions.shutdown(cancel_futures=True)
+
+    async def embed(self, texts: Sequence[str]) -> Vectors:
+        """Batches of like length, so that little is padding; given back in the order asked."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._documents, self._embed, texts)
+
+    async def embed_query(self, text: str) -> Vector:
+        """One text, on a thread of its own."""
+        loop = asyncio.get_running_loop()
+        vectors = await loop.run_in_executor(self._questions, self._embed, [text])
+        return vectors[0]
+
+    def token_spans(self, text: str) -> Sequence[tuple[int, int]]:
+        """Offsets of the model's own word pieces, however many there are."""
+        encoding = self._counter.encode(text, add_special_tokens=False)
+        spans: Sequence[tuple[int, int]] = encoding.offsets
+        return spans
+
+    def _embed(self, texts: Sequence[str]) -> Vectors:
+        tokens = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(list(texts))]
+        vectors = np.empty((len(tokens), DIMENSION), np.float32)
+        for batch in _batches([len(ids) for ids in tokens]):
+            vectors[batch] = self._run([tokens[at] for at in batch])
+        return vectors
+
+    def _run(self, tokens: Sequence[Sequence[int]]) -> Vectors:
+        longest = max(map(len, tokens))
+        ids = np.zeros((len(tokens), longest), np.int64)
+        mask = np.zeros_like(ids)
+        for row, one in enumerate(tokens):
+            ids[row, : len(one)] = one
+            mask[row, : len(one)] = 1
+        vectors: Vectors = self._session.run(None, {"input_ids": ids, "attention_mask": mask})[0]
+        return vectors
+
+
+@asynccontextmanager
+async def open_onnx(folder: Path, *, threads: int) -> AsyncIterator[OnnxEmbedder]:
+    """Load the model from its folder; `threads` of 0 is one for each core.
+
+    Raises:
+        Misconfigured: when the model is not there, or not whole.
+    """
+    embedder = await asyncio.to_thread(_load, folder, threads)
+    try:
+        yield embedder
+    finally:
+        embedder.close()
+
+
+def _load(folder: Path, threads: int) -> OnnxEmbedder:
+    try:
+        weights = load_file(folder / WEIGHTS)
+        tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
+        counter = Tokenizer.from_file(str(folder / TOKENIZER))
+    except FileNotFoundError:
+        raise Misconfigured(
+            f"the embedding model is not in '{folder}': fetch it with `rag models pull`"
+        ) from None
+    except (SafetensorError, ValueError, OSError) as error:
+        raise Misconfigured(f"the embedding model in '{folder}' is damaged: {error}") from error
+    for one in (tokenizer, counter):
+        one.no_padding()  # the published file pads and truncates to 128
+        one.no_truncation()
+    tokenizer.enable_truncation(MAX_TOKENS)
+    return OnnxEmbedder(_session(weights, threads), tokenizer, counter)
+
+
+def _session(weights: dict[str, Any], threads: int) -> ort.InferenceSession:
+    tensors = {name: t for name, t in weights.items() if not name.startswith(UNUSED)}
+    chosen = ort.SessionOptions()
+    chosen.intra_op_num_threads = threads
+    chosen.inter_op_num_threads = 1
+    chosen.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    values = [ort.OrtValue.ortvalue_from_numpy(tensor) for tensor in tensors.values()]
+    chosen.add_external_initializers(list(tensors), values)
+    return ort.InferenceSession(GRAPH.read_bytes(), chosen, providers=["CPUExecutionProvider"])
+
+
+def _batches(lengths: Sequence[int]) -> list[list[int]]:
+    order = sorted(range(len(lengths)), key=lambda at: -lengths[at])
+    batches: list[list[int]] = []
+    for at in order:
+        if batches and (len(batches[-1]) + 1) * lengths[batches[-1][0]] <= BATCH_TOKENS:
+            batches[-1].append(at)
+        else:
+            batches.append([at])
+    return batches
