@@ -19,7 +19,7 @@ STOP_WORDS: Final = frozenset(
     me more most my no nor not now of off on once only or other our ours out over own per same she
     should so some such than that the their theirs them then there these they this those through
     to too under until up upon us very was we were what when where which while who whom whose why
-    will with would you your yours""".split()  # noqa: SIM905  # a paragraph is easier to read
+    will with would you your yours""".split()  # a paragraph is easier to read
 )
 """Function words of English, question words among them."""
 

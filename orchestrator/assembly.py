@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Final
@@ -58,7 +58,12 @@ class Assembly:
     """Turns names into parts, once for each version of a workspace's configuration."""
 
     def __init__(
-        self, settings: Settings, backends: Backends, catalog: Catalog, lease: Lease, metrics: Metrics
+        self,
+        settings: Settings,
+        backends: Backends,
+        catalog: Catalog,
+        lease: Lease,
+        metrics: Metrics,
     ) -> None:
         self._settings = settings
         self._backends = backends
@@ -95,7 +100,9 @@ class Assembly:
         if _vectors(config) not in shelf.projections:
             key = IndexKey(uid, config.generation, embedder.digest, embedder.dimension)
             vectors = self._backends.vectors[config.vectors]
-            index = await stack.enter_async_context(vectors.open(key, shelf.roster, persist=persist))
+            index = await stack.enter_async_context(
+                vectors.open(key, shelf.roster, persist=persist)
+            )
             source: Source = lambda ids: self._catalog.vectors.vectors(embedder.digest, ids)  # noqa: E731
             shelf.projections[_vectors(config)] = Projection(index, source)
         stores = {_keywords(config): self._backends.keywords[config.keywords]}
@@ -120,7 +127,7 @@ class Assembly:
         if kind == "mock":
             sides["mock"] = keyword_side(shelf.projections["overlap"])
 
-        async def read(candidates: list[Candidate], scope: Scope) -> list[Passage]:
+        async def read(candidates: Sequence[Candidate], scope: Scope) -> Sequence[Passage]:
             return await self.library.read(shelf, candidates, scope)
 
         inner: Retriever = (

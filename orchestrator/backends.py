@@ -6,15 +6,18 @@ that a deployment loads only what it uses.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from typing import assert_never
 
+from orchestrator.domain.errors import Misconfigured
 from orchestrator.ports.cache import Cache
 from orchestrator.ports.embedder import Embedder
 from orchestrator.ports.generator import Generator
 from orchestrator.ports.indexes import KeywordStore, VectorStore
 from orchestrator.ports.reranker import Reranker
 from orchestrator.settings import Settings, options
+from orchestrator.settings.explain import did_you_mean
 
 # ruff: noqa: PLC0415  # imports belong in the branches here, see above
 
@@ -102,8 +105,14 @@ def open_reranker(chosen: options.RerankerOptions) -> Reranker:
     assert_never(chosen)
 
 
-def open_generator(chosen: options.GeneratorOptions) -> Generator:
-    """A generator."""
+def open_generator(
+    chosen: options.GeneratorOptions, embedders: Mapping[str, Embedder]
+) -> Generator:
+    """A generator; it may use an embedder that is open already.
+
+    Raises:
+        Misconfigured: when it names an embedder that there is not.
+    """
     match chosen:
         case options.MockGeneratorOptions():
             from adapters.generator.mock import MockGenerator
@@ -112,7 +121,14 @@ def open_generator(chosen: options.GeneratorOptions) -> Generator:
         case options.ExtractiveGeneratorOptions():
             from adapters.generator.extractive import ExtractiveGenerator
 
+            if chosen.embedder is not None and chosen.embedder not in embedders:
+                raise Misconfigured(
+                    f"the extractive generator names embedder '{chosen.embedder}'"
+                    f"{did_you_mean(chosen.embedder, embedders)}"
+                )
             return ExtractiveGenerator(
-                sentences=chosen.sentences, evidence=chosen.evidence
+                sentences=chosen.sentences,
+                evidence=chosen.evidence,
+                embedder=embedders[chosen.embedder] if chosen.embedder else None,
             )
     assert_never(chosen)

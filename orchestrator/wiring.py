@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -122,15 +121,16 @@ async def _open_backends(settings: Settings, stack: AsyncExitStack, metrics: Met
     watch = metrics.stage_seconds
     retrievers = settings.named("retriever").values()
     mocked = any(isinstance(one, options.MockRetrieverOptions) for one in retrievers)
+    embedders = {
+        name: TimedEmbedder(await backends.open_embedder(chosen, settings, stack), watch)
+        for name, chosen in settings.named("embedder").items()
+    }
     return Backends(
         caches={
             name: TimedCache(await backends.open_cache(chosen, stack), watch)
             for name, chosen in settings.named("cache").items()
         },
-        embedders={
-            name: TimedEmbedder(await backends.open_embedder(chosen, settings, stack), watch)
-            for name, chosen in settings.named("embedder").items()
-        },
+        embedders=embedders,
         vectors={
             name: backends.open_vectors(chosen, settings)
             for name, chosen in settings.named("vectors").items()
@@ -144,7 +144,7 @@ async def _open_backends(settings: Settings, stack: AsyncExitStack, metrics: Met
             for name, chosen in settings.named("reranker").items()
         },
         generators={
-            name: TimedGenerator(backends.open_generator(chosen), watch)
+            name: TimedGenerator(backends.open_generator(chosen, embedders), watch)
             for name, chosen in settings.named("generator").items()
         },
         overlap=OverlapStore() if mocked else None,
@@ -169,4 +169,4 @@ async def _seed(application: Application) -> None:
     for upload in read_corpus(chosen.corpus or profiles_folder() / "mock-corpus.json"):
         await application.ingestion.submit(DEFAULT_WORKSPACE, upload)
     while await application.worker.step():
-        await asyncio.sleep(0)
+        pass

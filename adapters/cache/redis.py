@@ -46,9 +46,7 @@ class RedisCache:
     async def put(self, key: CacheKey, answer: Answer, *, revision: int) -> None:
         """Store in Redis first, so that memory never holds what others cannot see."""
         with _translated():
-            await self._redis.set(
-                _name(key), _ENTRY.dump_json((revision, answer)), px=self._ttl_ms
-            )
+            await self._redis.set(_name(key), _ENTRY.dump_json((revision, answer)), px=self._ttl_ms)
         await self._near.put(key, answer, revision=revision)
 
     async def purge(self, workspace: str) -> None:
@@ -71,13 +69,10 @@ class RedisCache:
 
 
 @asynccontextmanager
-async def open_redis(
-    url: str, *, password: str | None, timeout_s: float
-) -> AsyncIterator[Redis]:
+async def open_redis(url: str, *, password: str | None, timeout_s: float) -> AsyncIterator[Redis]:
     """A client that connects when first used, and fails fast; closed at the end."""
-    secret = {"password": password} if password else {}
     redis = Redis.from_url(
-        url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, **secret
+        url, password=password, socket_timeout=timeout_s, socket_connect_timeout=timeout_s
     )
     try:
         yield redis

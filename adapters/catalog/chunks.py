@@ -46,7 +46,7 @@ class SqlChunks:
             .where(chunks.c.id.in_(ids), documents.c.deleted_at.is_(None))
         )
         async with self._database.read() as connection:
-            return [Chunk(*row) for row in await connection.execute(query)]
+            return [Chunk(**row) for row in (await connection.execute(query)).mappings()]
 
     async def texts(self, ids: Ids) -> AsyncIterator[tuple[Ids, Sequence[str]]]:
         """Read what was embedded: title, section and text."""

@@ -82,7 +82,9 @@ def _engine(url: str, *, begin: str, size: int) -> AsyncEngine:
 
 def _migrate(connection: Connection) -> None:
     if inspect(connection).has_table("alembic_version"):
-        current = connection.execute(select(text("version_num")).select_from(text("alembic_version")))
+        current = connection.execute(
+            select(text("version_num")).select_from(text("alembic_version"))
+        )
         if current.scalar_one() == HEAD:
             return
     from alembic import command  # noqa: PLC0415  # slow to import, and seldom needed

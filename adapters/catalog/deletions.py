@@ -111,9 +111,7 @@ class SqlDeletions:
             gone = await connection.execute(
                 select(workspaces.c.uid).where(workspaces.c.deleted_at.is_not(None))
             )
-            return Unpurged(
-                [(row.workspace, receipt(row)) for row in rows], list(gone.scalars())
-            )
+            return Unpurged([(row.workspace, receipt(row)) for row in rows], list(gone.scalars()))
 
 
 async def erase_chunks(connection: AsyncConnection, which: Any) -> int:
@@ -128,5 +126,3 @@ async def erase_chunks(connection: AsyncConnection, which: Any) -> int:
             )
         )
     return len(hashes)
-
-

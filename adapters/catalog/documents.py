@@ -32,7 +32,7 @@ class SqlDocuments:
         return document(row) if row else None
 
     async def register(self, workspace: str, arrival: Arrival) -> Registered:
-        """Insert a document, or its next version, or only change rights where bytes are the same."""
+        """Insert a document or its next version; the same bytes may only change rights."""
         async with self._database.write() as connection:
             row = (await connection.execute(_live(workspace, arrival.upload.source_id))).first()
             known = document(row) if row else None

@@ -88,9 +88,7 @@ class SqlWorkspaces:
                 .where(workspaces.c.uid == now.uid)
                 .values(config_version=expected + 1)
             )
-        return Workspace(
-            now.uid, name, now.revision, config, expected + 1, now.created_at
-        )
+        return Workspace(now.uid, name, now.revision, config, expected + 1, now.created_at)
 
     async def configurations(self, name: str) -> Mapping[int, WorkspaceConfig]:
         """Read the history."""
@@ -105,9 +103,7 @@ class SqlWorkspaces:
             return {row.version: _CONFIG.validate_python(row.body) for row in rows}
 
 
-async def advance(
-    connection: AsyncConnection, uid: str, kind: str, document_id: str | None
-) -> int:
+async def advance(connection: AsyncConnection, uid: str, kind: str, document_id: str | None) -> int:
     """Append one change to a workspace's log; the revision that it makes."""
     moved = await connection.execute(
         update(workspaces)

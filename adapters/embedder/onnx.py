@@ -23,7 +23,7 @@ GRAPH: Final = Path(__file__).with_name("minilm.onnx")
 DIMENSION: Final = 384
 MAX_TOKENS: Final = 256
 BATCH_TOKENS: Final = 1024
-"""Texts of one batch, padded to the longest, hold about so many tokens; measured, see benchmarks."""
+"""Texts of one batch, padded to the longest, hold at most so many tokens."""
 UNUSED: Final = ("pooler.", "embeddings.position_ids")
 
 
@@ -56,7 +56,8 @@ class OnnxEmbedder:
         """One text, on a thread of its own."""
         loop = asyncio.get_running_loop()
         vectors = await loop.run_in_executor(self._questions, self._embed, [text])
-        return vectors[0]
+        vector: Vector = vectors[0]
+        return vector
 
     def token_spans(self, text: str) -> Sequence[tuple[int, int]]:
         """Offsets of the model's own word pieces, however many there are."""

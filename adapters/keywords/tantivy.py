@@ -19,6 +19,7 @@ import numpy as np
 import structlog
 from tantivy import Filter, Index, Occur, Query, SchemaBuilder, TextAnalyzerBuilder, Tokenizer
 
+from adapters.analysis import STOP_WORDS
 from adapters.masks import Masks
 from orchestrator.domain.identity import Scope
 from orchestrator.domain.passages import Hit
@@ -44,7 +45,7 @@ ANALYZER: Final = (
     .filter(Filter.remove_long(64))
     .filter(Filter.lowercase())
     .filter(Filter.ascii_fold())
-    .filter(Filter.stopword("english"))
+    .filter(Filter.custom_stopword(sorted(STOP_WORDS)))
     .filter(Filter.stemmer("english"))
     .build()
 )

@@ -92,4 +92,3 @@ def _flush(block: LexborNode | None, parts: list[str], builder: TextBuilder) -> 
         builder.item(text)
     else:
         builder.block(text)
-

@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from adapters.parser.builder import TextBuilder
-from adapters.parser.html import add_html
+from adapters.parser.html import HEADINGS, add_html
 from adapters.parser.text import decode
 from orchestrator.domain.documents import ParsedDocument
 
@@ -30,46 +30,60 @@ class MarkdownParser:
         if front := _FRONT_MATTER.match(text):
             text, title = text[front.end() :], _title(front[1])
         builder = TextBuilder()
-        _walk(MarkdownIt("commonmark").enable("table").parse(text), builder)
+        _Walk(builder).over(MarkdownIt("commonmark").enable("table").parse(text))
         return builder.build(title)
 
 
-def _walk(tokens: Sequence[Token], builder: TextBuilder) -> None:
-    row: list[str] = []
-    marks: list[tuple[str, int]] = []
-    pending: str | None = None
-    for before, token in zip([None, *tokens], tokens, strict=False):
-        match token.type:
-            case "bullet_list_open":
-                marks.append(("-", 0))
-            case "ordered_list_open":
-                marks.append((".", int(token.attrGet("start") or 1) - 1))
-            case "bullet_list_close" | "ordered_list_close":
-                marks.pop()
-            case "list_item_open":
-                kind, number = marks[-1]
-                marks[-1] = (kind, number + 1)
-                pending = "-" if kind == "-" else f"{number + 1}."
-            case "tr_open":
-                row = []
-            case "tr_close":
-                builder.row(row)
-            case "fence" | "code_block":
-                builder.block(token.content)
-            case "html_block":
-                add_html(token.content, builder)
-            case "inline":
-                text = _plain(token.children or [])
-                opened = before.type if before else ""
-                if opened == "heading_open" and before:
-                    builder.heading(text, int(before.tag[1]))
-                elif opened in {"th_open", "td_open"}:
-                    row.append(text)
-                elif pending:
-                    builder.item(text, mark=pending, depth=len(marks) - 1)
-                    pending = None
-                else:
-                    builder.block(text)
+class _Walk:
+    """One pass over the tokens of a document."""
+
+    def __init__(self, builder: TextBuilder) -> None:
+        self._builder = builder
+        self._row: list[str] = []
+        self._lists: list[int | None] = []  # the last number of each open list; None for bullets
+        self._mark: str | None = None
+
+    def over(self, tokens: Sequence[Token]) -> None:
+        """Hand every block to the builder."""
+        opened = ""
+        for token in tokens:
+            match token.type:
+                case "bullet_list_open":
+                    self._lists.append(None)
+                case "ordered_list_open":
+                    self._lists.append(int(token.attrGet("start") or 1) - 1)
+                case "bullet_list_close" | "ordered_list_close":
+                    self._lists.pop()
+                case "list_item_open":
+                    self._mark = self._next_mark()
+                case "tr_close":
+                    self._builder.row(self._row)
+                    self._row = []
+                case "fence" | "code_block":
+                    self._builder.block(token.content)
+                case "html_block":
+                    add_html(token.content, self._builder)
+                case "inline":
+                    self._inline(_plain(token.children or []), opened)
+            opened = token.tag if token.nesting > 0 else ""
+
+    def _next_mark(self) -> str:
+        number = self._lists[-1]
+        if number is None:
+            return "-"
+        self._lists[-1] = number + 1
+        return f"{number + 1}."
+
+    def _inline(self, text: str, opened: str) -> None:
+        if opened in HEADINGS:
+            self._builder.heading(text, int(opened[1]))
+        elif opened in {"th", "td"}:
+            self._row.append(text)
+        elif self._mark:
+            self._builder.item(text, mark=self._mark, depth=len(self._lists) - 1)
+            self._mark = None
+        else:
+            self._builder.block(text)
 
 
 def _plain(children: Sequence[Token]) -> str:

@@ -17,7 +17,9 @@ from orchestrator.domain.errors import Unsupported
 from orchestrator.ports.parser import Parser
 
 HEAD_BYTES: Final = 4096
-_HTML: Final = re.compile(rb"\s*(?:<!--.*?-->\s*)*<(?:!doctype html|html|head|body)\b", re.I | re.S)
+_HTML: Final = re.compile(
+    rb"\s*(?:<!--.*?-->\s*)*<(?:!doctype html|html|head|body)\b", re.IGNORECASE | re.DOTALL
+)
 _CONTROL: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _WIDE: Final = (b"\xff\xfe", b"\xfe\xff")
 _SIGNED: Final = (b"%PDF-", b"PK\x03\x04", b"{\\rtf")

@@ -23,7 +23,11 @@ class TextParser:
         text = decode(content)
         first, _, rest = text.strip().partition("\n")
         builder = TextBuilder()
-        if rest.strip() and len(first) <= MAX_TITLE and not first.rstrip().endswith((".", ",", ";")):
+        if (
+            rest.strip()
+            and len(first) <= MAX_TITLE
+            and not first.rstrip().endswith((".", ",", ";"))
+        ):
             builder.heading(first, 1)
             text = rest
         builder.block(text.strip("\n"))
@@ -31,7 +35,7 @@ class TextParser:
 
 
 def decode(content: bytes) -> str:
-    """The bytes as text with `\\n` line ends.
+    """The bytes as text, its lines ended by newlines.
 
     Raises:
         Unsupported: when no encoding makes text of them.

@@ -24,6 +24,8 @@ class MockReranker:
         ]
         scored.sort(key=lambda pair: -pair[0])
         return [
-            replace(passage, score=score, stages={**passage.stages, "rerank": StageScore(score, rank)})
+            replace(
+                passage, score=score, stages={**passage.stages, "rerank": StageScore(score, rank)}
+            )
             for rank, (score, passage) in enumerate(scored[:limit], start=1)
         ]

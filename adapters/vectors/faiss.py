@@ -33,13 +33,15 @@ READ_ATTEMPTS: Final = 3
 class FaissVectors:
     """`orchestrator.ports.indexes.VectorIndex`; one thread of its own does all the work."""
 
-    def __init__(self, key: IndexKey, visibility: Visibility, folder: Path, *, persist: bool) -> None:
+    def __init__(
+        self, key: IndexKey, visibility: Visibility, folder: Path, *, persist: bool
+    ) -> None:
         self._visibility = visibility
         self._folder = folder
         self._persist = persist
         self._masks = Masks()
         self._ids: Ids = np.empty(0, np.int64)
-        self._index = faiss.IndexFlatIP(key.dimension)
+        self._index: faiss.Index = faiss.IndexFlatIP(key.dimension)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="faiss")
 
     async def load(self) -> None:
@@ -86,7 +88,7 @@ class FaissVectors:
         parameters = None
         if not allowed.all():
             bits = np.packbits(allowed, bitorder="little")
-            parameters = faiss.SearchParameters(sel=faiss.IDSelectorBitmap(bits))
+            parameters = faiss.SearchParameters(sel=faiss.IDSelectorBitmap(bits))  # type: ignore[call-arg, arg-type]  # added at run time
         scores, places = self._index.search(question.reshape(1, -1), count, params=parameters)
         return [
             Hit(int(self._ids[place]), float(score))

@@ -37,7 +37,9 @@ class MemoryVectors:
 
     async def search(self, question: Vector, *, scope: Scope, limit: int) -> Sequence[Hit]:
         """Score what may be seen, on a thread."""
-        return await asyncio.to_thread(self._search, self._ids, self._matrix, question, scope, limit)
+        return await asyncio.to_thread(
+            self._search, self._ids, self._matrix, question, scope, limit
+        )
 
     async def save(self) -> None:
         """Nothing to save."""

@@ -26,9 +26,7 @@ def fuse(rankings: Rankings, fusion: Fusion, *, limit: int) -> list[Candidate]:
             stages.setdefault(hit.chunk_id, {})[stage] = StageScore(hit.score, rank)
     combine = _reciprocal_ranks if fusion.method == "rrf" else _weighted
     score = combine(rankings, weights, fusion)
-    candidates = [
-        Candidate(chunk_id, score(found), found) for chunk_id, found in stages.items()
-    ]
+    candidates = [Candidate(chunk_id, score(found), found) for chunk_id, found in stages.items()]
     candidates.sort(key=lambda c: (-c.score, c.chunk_id))
     return candidates[:limit]
 
@@ -37,7 +35,9 @@ def alone(stage: str, hits: Sequence[Hit]) -> list[Candidate]:
     """One ranking as candidates: cosines moved to [0, 1], keyword scores relative to the best."""
     best = max((hit.score for hit in hits), default=1.0) or 1.0
     unit: Callable[[float], float] = (
-        (lambda score: min(max(score, 0.0), 1.0)) if stage == "dense" else (lambda score: score / best)
+        (lambda score: min(max(score, 0.0), 1.0))
+        if stage == "dense"
+        else (lambda score: score / best)
     )
     return [
         Candidate(hit.chunk_id, unit(hit.score), {stage: StageScore(hit.score, rank)})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 from orchestrator.answering.course import Course, Names, as_source
@@ -27,7 +27,7 @@ class Pipeline:
     generator: Generator
     rerank_depth: int
 
-    async def stream(self, query: Query, moment: Moment) -> AsyncIterator[Event]:
+    async def stream(self, query: Query, moment: Moment) -> AsyncGenerator[Event]:
         """Answer a question that is pinned to the moment: `Sources`, `Token`s, then `Done`.
 
         Raises:

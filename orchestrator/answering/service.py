@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Final, Literal, TypeAlias
 
@@ -33,7 +33,7 @@ class Answering:
         self._pipeline_of = pipeline_of
         self._retriever_of = retriever_of
 
-    async def stream(self, query: Query) -> AsyncIterator[Event]:
+    async def stream(self, query: Query) -> AsyncGenerator[Event]:
         """Answer a question as events; raises what `Pipeline.stream` raises, and `NotFound`."""
         query = query.understood()
         moment = await self._library.pin(query.scope.workspace)

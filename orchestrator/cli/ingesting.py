@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from rich.markup import escape
 from rich.progress import (
@@ -138,7 +138,7 @@ class _Bar:
         )
         self._task = self._progress.add_task("ingesting", total=total)
 
-    def __enter__(self) -> _Bar:
+    def __enter__(self) -> Self:
         self._progress.start()
         return self
 
@@ -170,5 +170,3 @@ def _report(summary: Summary, json: bool) -> None:
     for title, files in (("failed", summary.failed), ("skipped", summary.skipped)):
         for name, reason in files.items():
             out.print(f"  {title}: {escape(name)}: {escape(reason)}")
-
-

@@ -28,7 +28,10 @@ async def list_workspaces(json: bool) -> None:
     table = Table("workspace", "revision", "configuration", "created")
     for one in found:
         table.add_row(
-            one.name, str(one.revision), f"version {one.config_version}", f"{one.created_at:%Y-%m-%d}"
+            one.name,
+            str(one.revision),
+            f"version {one.config_version}",
+            f"{one.created_at:%Y-%m-%d}",
         )
     out.print(table)
 

@@ -21,7 +21,7 @@ class Query:
     """A question in a scope; `top_k` counts the passages an answer may rest on."""
 
     text: str
-    scope: Scope = Scope(DEFAULT_WORKSPACE)
+    scope: Scope = field(default_factory=lambda: Scope(DEFAULT_WORKSPACE))
     top_k: int = 5
 
     def understood(self) -> Query:

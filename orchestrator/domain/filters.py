@@ -100,7 +100,9 @@ class _Parser:
                 return Not(self.read(raw["not"], f"{path}.not", depth - 1))
             case ["field", "op", "value"]:
                 return self._condition(raw, path)
-        raise _wrong(path, "must have exactly 'field', 'op' and 'value', or one of 'and', 'or', 'not'")
+        raise _wrong(
+            path, "must have exactly 'field', 'op' and 'value', or one of 'and', 'or', 'not'"
+        )
 
     def _operands(self, raw: object, path: str, depth: int) -> tuple[Filter, ...]:
         if not isinstance(raw, list) or not raw:
@@ -122,7 +124,11 @@ class _Parser:
 def _operand(op: str, value: object, path: str) -> Scalar | tuple[Scalar, ...]:
     match op:
         case "in":
-            if isinstance(value, list) and value and all(isinstance(v, str | int | float) for v in value):
+            if (
+                isinstance(value, list)
+                and value
+                and all(isinstance(v, str | int | float) for v in value)
+            ):
                 return tuple(value)
             raise _wrong(path, "must be a list of at least one string, number or boolean")
         case "prefix" if not isinstance(value, str):

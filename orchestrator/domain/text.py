@@ -7,12 +7,14 @@ from typing import Final
 
 Span = tuple[int, int]
 
-_LINE_ITEM: Final = re.compile(r"[ \t]*(?:[-*•]|\d{1,3}[.)]|\|)[ \t]?")
-_BREAK: Final = re.compile(r"\n[ \t]*\n+|\n(?=[ \t]*(?:[-*•|]|\d{1,3}[.)])[ \t])|\n(?=[ \t]*\|)")
+_LINE_ITEM: Final = re.compile(r"\A[ \t]*(?:[-*•]|\d{1,3}[.)]|\|)[ \t]")
+_BREAK: Final = re.compile(
+    r"\n[ \t]*\n+|\n(?=[ \t]*(?:(?:[-*•]|\d{1,3}[.)])[ \t]|\|))"
+)
 _END: Final = re.compile(r"[.!?]+[\"'”’)\]]*(?=\s)")
 _ABBREVIATIONS: Final = frozenset(
-    "mr mrs ms dr prof st no nos vs etc eg e.g ie i.e al fig figs eq approx inc ltd co corp dept "
-    "est jan feb mar apr jun jul aug sep sept oct nov dec u.s u.k vol pp ca cf sr jr gen col".split()
+    """mr mrs ms dr prof st no nos vs etc eg e.g ie i.e al fig figs eq approx inc ltd co corp dept
+    est jan feb mar apr jun jul aug sep sept oct nov dec u.s u.k vol pp ca cf sr jr gen col""".split()
 )
 
 
@@ -42,7 +44,7 @@ def sentences(text: str, start: int = 0, end: int | None = None) -> list[Span]:
 
 def quotable(text: str) -> str:
     """A sentence or item on one line, without its list mark or table bars."""
-    plain = _LINE_ITEM.sub("", text, count=1) if not text.lstrip().startswith("|") else text
+    plain = text if text.lstrip().startswith("|") else _LINE_ITEM.sub("", text)
     cells = [cell.strip() for cell in plain.strip().strip("|").split("|")]
     return " ".join(", ".join(cell for cell in cells if cell).split())
 

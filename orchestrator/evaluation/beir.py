@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orchestrator.domain.errors import Rejected
 from orchestrator.domain.documents import Upload
+from orchestrator.domain.errors import Rejected
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,9 +34,10 @@ async def index(
     began = time.perf_counter()
     working = asyncio.create_task(worker.run())
     try:
-        ids = []
-        for upload in collection.uploads():
-            ids.append((await ingestion.submit(DEFAULT_WORKSPACE, upload)).document.id)
+        ids = [
+            (await ingestion.submit(DEFAULT_WORKSPACE, upload)).document.id
+            for upload in collection.uploads()
+        ]
         done = 0
         async for document_id, error in ingestion.follow(ids):
             if error:

@@ -7,7 +7,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from orchestrator import __version__
 from orchestrator.http.dependencies import App
-from orchestrator.http.schemas import HealthView
+from orchestrator.http.schemas import HealthView, State
 
 router = APIRouter(tags=["operation"])
 
@@ -41,7 +41,7 @@ async def metrics(app: App) -> Response:
 
 async def _view(app: App) -> HealthView:
     report = await app.health.report()
-    status = "down" if not report.ready else "degraded" if report.down else "ok"
+    status: State = "down" if not report.ready else "degraded" if report.down else "ok"
     return HealthView(
         status=status, down=report.down, dependencies=dict(report.states), version=__version__
     )

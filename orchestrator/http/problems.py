@@ -113,7 +113,7 @@ def install(app: FastAPI, counter: Counter) -> None:
 
     @app.exception_handler(errors.RagError)
     async def ours(_request: Request, error: errors.RagError) -> Response:
-        if STATUS[type(error)] >= 500:  # noqa: PLR2004  # server errors
+        if STATUS[type(error)] >= 500:  # server errors
             log.warning("request_failed", code=error.code, error=error.detail)
         return answer(problem_of(error))
 
@@ -124,7 +124,7 @@ def install(app: FastAPI, counter: Counter) -> None:
     @app.exception_handler(HTTPException)
     async def http(_request: Request, error: HTTPException) -> Response:
         code = TITLES.get(error.status_code, "error").lower().replace(" ", "_")
-        if error.status_code == 413:  # noqa: PLR2004  # what the body limit raises
+        if error.status_code == 413:  # what the body limit raises
             code = errors.TooLarge.code
         return answer(
             problem(error.status_code, code, str(error.detail)), dict(error.headers or {})
@@ -147,7 +147,10 @@ def _invalid(error: RequestValidationError) -> dict[str, Any]:
             return problem(422, "empty_body", "the request has no body", field="body")
         case "extra_forbidden":
             return problem(
-                422, "unknown_field", f"there is no field '{'.'.join(place)}'", field=".".join(place)
+                422,
+                "unknown_field",
+                f"there is no field '{'.'.join(place)}'",
+                field=".".join(place),
             )
     name = ".".join(place) or "body"
     message = str(first["msg"]).removeprefix("Value error, ")

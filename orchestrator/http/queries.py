@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from typing import Any, Final
 
@@ -94,7 +94,7 @@ async def _limited(app: Application) -> AsyncIterator[None]:
         raise TimedOut(f"the request took longer than {seconds:g} s") from error
 
 
-async def _events(app: Application, asked: Query) -> AsyncIterator[Event]:
+async def _events(app: Application, asked: Query) -> AsyncGenerator[Event]:
     async with _limited(app), aclosing(app.answering.stream(asked)) as events:
         async for event in events:
             yield event
@@ -113,7 +113,7 @@ async def _written(
     except RagError as error:
         metrics.errors.labels(error.code).inc()
         yield _event("error", json.dumps(problem_of(error)))
-    except Exception as error:  # noqa: BLE001  # the status has been sent: the client is told in-band
+    except Exception as error:  # the status has been sent: the client is told in-band
         log.error("unexpected_error", error=repr(error), exc_info=error)
         metrics.errors.labels("internal").inc()
         yield _event(

@@ -18,6 +18,7 @@ Text = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_QUERY_CHARACTERS),
 ]
+State = Literal["ok", "degraded", "down"]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 
 
@@ -250,7 +251,7 @@ class WorkspaceDetail(WorkspaceView):
 class HealthView(BaseModel):
     """The state of each dependency."""
 
-    status: Literal["ok", "degraded", "down"]
+    status: State
     down: list[str]
     dependencies: dict[str, str]
     version: str

@@ -144,9 +144,7 @@ class Library:
 
     def stalled(self) -> Sequence[str]:
         """The workspaces whose indexes no longer follow the log."""
-        return [
-            name for name, one in self._open.items() if one.follower and one.follower.done()
-        ]
+        return [name for name, one in self._open.items() if one.follower and one.follower.done()]
 
     async def close_shelf(self, name: str) -> None:
         """Stop following one workspace, and close its indexes, saved."""

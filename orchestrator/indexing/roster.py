@@ -65,7 +65,8 @@ class Roster:
         gone = np.array([right is None for right in rights], bool)
         dead = gone[state.documents] if len(state.ids) else np.empty(0, bool)
         self._state = _keep(state, ~dead, delta.revision, rights)
-        return state.ids[dead]
+        deleted: Ids = state.ids[dead]
+        return deleted
 
     def forget(self, revision: int) -> None:
         """Drop chunks that were superseded at or before the revision: nobody reads there now."""
@@ -119,7 +120,9 @@ class Roster:
         if not rows:
             return state
         ids = np.array([row.chunk_id for row in rows], np.int64)
-        removed = np.array([NEVER if row.removed is None else row.removed for row in rows], np.int64)
+        removed = np.array(
+            [NEVER if row.removed is None else row.removed for row in rows], np.int64
+        )
         new = ~np.isin(ids, state.ids)
         before = state.removed.copy()
         before[np.searchsorted(state.ids, ids[~new])] = removed[~new]
@@ -136,9 +139,7 @@ class Roster:
 
 def _keep(state: _State, live: Mask, revision: int, rights: tuple[Rights | None, ...]) -> _State:
     if live.all():
-        return _State(
-            revision, state.ids, state.documents, state.added, state.removed, rights
-        )
+        return _State(revision, state.ids, state.documents, state.added, state.removed, rights)
     return _State(
         revision,
         state.ids[live],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from orchestrator.domain.documents import ParsedDocument, Piece
 from orchestrator.domain.text import Span, blocks, sentences
@@ -21,7 +22,11 @@ class Chunker:
     """
 
     def __init__(
-        self, parsed: ParsedDocument, title: str, spans: Sequence[Span], chunking: Chunking,
+        self,
+        parsed: ParsedDocument,
+        title: str,
+        spans: Sequence[Span],
+        chunking: Chunking,
         max_tokens: int,
     ) -> None:
         self._parsed = parsed
@@ -75,7 +80,9 @@ class Chunker:
 
     def _step_back(self, units: Sequence[Span], at: int, stop: int) -> int:
         back = stop
-        while back - 1 > at and self._count(units[back - 1][0], units[stop - 1][1]) <= self._overlap:
+        while (
+            back - 1 > at and self._count(units[back - 1][0], units[stop - 1][1]) <= self._overlap
+        ):
             back -= 1
         return back
 
@@ -93,7 +100,7 @@ class Chunker:
     def _slices(self, start: int, end: int, capacity: int) -> Iterator[Span]:
         low, high = bisect_left(self._starts, start), bisect_left(self._starts, end)
         cuts = [start, *(self._starts[at] for at in range(low + capacity, high, capacity)), end]
-        yield from zip(cuts, cuts[1:], strict=False)
+        yield from pairwise(cuts)
 
     def _count(self, start: int, end: int) -> int:
         return bisect_left(self._starts, end) - bisect_left(self._starts, start)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Final
 
 from orchestrator.domain.documents import Receipt
@@ -63,8 +64,7 @@ class Purger:
         states.append(await _attempt(lambda: self._blobs.purge(uid)))
         if not self._persists():
             return False
-        for store in self._stores:
-            states.append(await _attempt(lambda store=store: store.drop(uid)))  # type: ignore[misc]
+        states += [await _attempt(partial(store.drop, uid)) for store in self._stores]
         if all(state == PURGED for state in states):
             await self._catalog.deletions.erase(uid)
             return True

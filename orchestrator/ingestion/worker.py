@@ -110,7 +110,8 @@ class Worker:
         if work is None:
             return None
         if job.attempts > MAX_ATTEMPTS:
-            return await self._fail(job, f"gave up after {MAX_ATTEMPTS} attempts")
+            await self._fail(job, f"gave up after {MAX_ATTEMPTS} attempts")
+            return None
         try:
             content = await self._blobs.get(work.blob_key)
             title, pieces = await asyncio.to_thread(
@@ -119,9 +120,11 @@ class Worker:
         except Unavailable:
             raise
         except RagError as error:
-            return await self._fail(job, error.detail)
+            await self._fail(job, error.detail)
+            return None
         except Exception as error:  # noqa: BLE001  # a parser may fail in any way; only this document does
-            return await self._fail(job, f"the parser failed: {type(error).__name__}: {error}")
+            await self._fail(job, f"the parser failed: {type(error).__name__}: {error}")
+            return None
         return _Prepared(job, work, title, pieces, [piece.embedded(title) for piece in pieces])
 
     async def _publish(self, prepared: Sequence[_Prepared], embedder: Embedder) -> None:

@@ -57,7 +57,6 @@ class Workspaces(Protocol):
         ...
 
 
-
 @dataclass(frozen=True, slots=True)
 class Registered:
     """An upload's document; `duplicate` where the same bytes were there already."""
@@ -219,8 +218,10 @@ class Log(Protocol):
         ...
 
     async def sweep(self, *, seconds: float) -> int:
-        """Erase chunks that were superseded longer ago than that, and vectors that no chunk or
-        coming publication can need; how many chunks."""
+        """Erase what was superseded longer ago than that; how many chunks.
+
+        Vectors that no chunk or coming publication can need go, too.
+        """
         ...
 
 
@@ -255,9 +256,32 @@ class VectorTable(Protocol):
 class Catalog(Pingable, Protocol):
     """One database, by what is asked of it."""
 
-    workspaces: Workspaces
-    documents: Documents
-    deletions: Deletions
-    log: Log
-    chunks: Chunks
-    vectors: VectorTable
+    @property
+    def workspaces(self) -> Workspaces:
+        """Workspaces and configurations."""
+        ...
+
+    @property
+    def documents(self) -> Documents:
+        """Documents and versions."""
+        ...
+
+    @property
+    def deletions(self) -> Deletions:
+        """Tombstones and receipts."""
+        ...
+
+    @property
+    def log(self) -> Log:
+        """The change log."""
+        ...
+
+    @property
+    def chunks(self) -> Chunks:
+        """The text of chunks."""
+        ...
+
+    @property
+    def vectors(self) -> VectorTable:
+        """The vectors of texts."""
+        ...

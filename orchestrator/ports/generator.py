@@ -10,9 +10,7 @@ from orchestrator.domain.passages import Passage
 class Generator(Protocol):
     """Writes an answer from passages alone, citing the n-th of them as `[n]`."""
 
-    def generate(
-        self, query: Query, passages: Sequence[Passage]
-    ) -> AsyncIterator[Token | Outcome]:
+    def generate(self, query: Query, passages: Sequence[Passage]) -> AsyncIterator[Token | Outcome]:
         """The answer in pieces, then exactly one `Outcome`.
 
         Where the passages do not answer, `Outcome.answerable` is false and the text says so.

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Generic, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from orchestrator.domain.identity import Scope
 from orchestrator.domain.passages import Hit
 from orchestrator.ports.arrays import Ids, Vector
 
-Content = TypeVar("Content")
-Question = TypeVar("Question", contravariant=True)
+Content_contra = TypeVar("Content_contra", contravariant=True)
+Question_contra = TypeVar("Question_contra", contravariant=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +44,7 @@ class IndexKey:
         return PurePath(self.workspace, f"g{self.generation}-{self.model[:12]}".rstrip("-"))
 
 
-class Index(Protocol[Content, Question]):
+class Index(Protocol[Content_contra, Question_contra]):
     """Chunks by id, searched by a question.
 
     Adding an id twice is adding it once; removing one that is not held does nothing. A search
@@ -56,11 +56,11 @@ class Index(Protocol[Content, Question]):
         """The ids that the index holds, ascending."""
         ...
 
-    async def apply(self, ids: Ids, contents: Sequence[Content], *, remove: Ids) -> None:
+    async def apply(self, ids: Ids, contents: Sequence[Content_contra], *, remove: Ids) -> None:
         """Add the contents under their ids and remove others, as one change."""
         ...
 
-    async def search(self, question: Question, *, scope: Scope, limit: int) -> Sequence[Hit]:
+    async def search(self, question: Question_contra, *, scope: Scope, limit: int) -> Sequence[Hit]:
         """The best `limit` chunks that the scope may see, best first."""
         ...
 
@@ -76,15 +76,15 @@ KeywordIndex = Index[str, str]
 """Searched by any text, however malformed; a hit's score is positive, by the words shared."""
 
 
-Opened = TypeVar("Opened", covariant=True)
+Opened_co = TypeVar("Opened_co", covariant=True)
 
 
-class IndexStore(Protocol[Opened]):
+class IndexStore(Protocol[Opened_co]):
     """A family of indexes of one backend."""
 
     def open(
         self, key: IndexKey, visibility: Visibility, *, persist: bool
-    ) -> AbstractAsyncContextManager[Opened]:
+    ) -> AbstractAsyncContextManager[Opened_co]:
         """Open an index, empty if it is new or was found corrupt (which is logged).
 
         Without `persist` what is stored may be read, and must not be written.

@@ -63,7 +63,11 @@ def _stage(place: list[str]) -> str:
 
 def _options_of(stage: str, kind: str) -> list[str]:
     for model in vars(options).values():
-        if isinstance(model, type) and issubclass(model, BaseModel) and "kind" in model.model_fields:
+        if (
+            isinstance(model, type)
+            and issubclass(model, BaseModel)
+            and "kind" in model.model_fields
+        ):
             annotation = model.model_fields["kind"].annotation
             prefix = stage.removesuffix("s").removesuffix("_store").capitalize()[:5]
             if kind in getattr(annotation, "__args__", ()) and prefix in model.__name__:

@@ -24,8 +24,8 @@ class MemoryCacheOptions(Options):
     """Answers in this process's memory: at most `entries`, each for `ttl_s` seconds."""
 
     kind: Literal["memory"]
-    entries: int = Field(10_000, ge=1)
-    ttl_s: float = Field(3600.0, gt=0)
+    entries: int = Field(default=10_000, ge=1)
+    ttl_s: float = Field(default=3600.0, gt=0)
 
 
 class RedisCacheOptions(Options):
@@ -34,9 +34,9 @@ class RedisCacheOptions(Options):
     kind: Literal["redis"]
     url: RedisDsn = RedisDsn("redis://127.0.0.1:6379/0")
     password: SecretStr | None = None
-    entries: int = Field(10_000, ge=1)
-    ttl_s: float = Field(3600.0, gt=0)
-    timeout_s: float = Field(0.25, gt=0)
+    entries: int = Field(default=10_000, ge=1)
+    ttl_s: float = Field(default=3600.0, gt=0)
+    timeout_s: float = Field(default=0.25, gt=0)
 
 
 class MockEmbedderOptions(Options):
@@ -50,7 +50,7 @@ class OnnxEmbedderOptions(Options):
 
     kind: Literal["onnx"]
     model: Path | None = None
-    threads: int = Field(0, ge=0, description="0: one for each core")
+    threads: int = Field(default=0, ge=0, description="0: one for each core")
 
 
 class MemoryVectorOptions(Options):
@@ -112,7 +112,7 @@ class MockRerankerOptions(Options):
     """Word overlap, over the first `depth` passages."""
 
     kind: Literal["mock"]
-    depth: int = Field(20, ge=1, le=1000)
+    depth: int = Field(default=20, ge=1, le=1000)
 
 
 class MockGeneratorOptions(Options):
@@ -122,11 +122,15 @@ class MockGeneratorOptions(Options):
 
 
 class ExtractiveGeneratorOptions(Options):
-    """Quotes of at most `sentences` sentences; `evidence`, in [0, 1], is what an answer takes."""
+    """Quotes of at most `sentences` sentences; `evidence`, in [0, 1], is what an answer takes.
+
+    `embedder` names the one by which sentences are compared; without, only words count.
+    """
 
     kind: Literal["extractive"]
-    sentences: int = Field(2, ge=1, le=10)
-    evidence: float = Field(0.5, ge=0, le=1)
+    embedder: str | None = "default"
+    sentences: int = Field(default=2, ge=1, le=10)
+    evidence: float = Field(default=0.5, ge=0, le=1)
 
 
 class SqliteCatalogOptions(Options):
@@ -156,9 +160,7 @@ EmbedderOptions: TypeAlias = Annotated[
 VectorOptions: TypeAlias = Annotated[
     MemoryVectorOptions | FaissVectorOptions, Field(discriminator="kind")
 ]
-KeywordOptions: TypeAlias = Annotated[
-    RankBm25Options | TantivyOptions, Field(discriminator="kind")
-]
+KeywordOptions: TypeAlias = Annotated[RankBm25Options | TantivyOptions, Field(discriminator="kind")]
 RetrieverOptions: TypeAlias = Annotated[
     MockRetrieverOptions | DenseRetrieverOptions | KeywordRetrieverOptions | HybridRetrieverOptions,
     Field(discriminator="kind"),

@@ -48,10 +48,12 @@ class HttpSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    timeout_s: float = Field(30.0, gt=0, description="for a whole request")
-    shutdown_s: float = Field(20.0, gt=0, description="for what is in flight when told to stop")
-    max_body_bytes: int = Field(1_000_000, gt=0, description="for a JSON body")
-    max_upload_bytes: int = Field(100_000_000, gt=0, description="for an uploaded document")
+    timeout_s: float = Field(default=30.0, gt=0, description="for a whole request")
+    shutdown_s: float = Field(
+        default=20.0, gt=0, description="for what is in flight when told to stop"
+    )
+    max_body_bytes: int = Field(default=1_000_000, gt=0, description="for a JSON body")
+    max_upload_bytes: int = Field(default=100_000_000, gt=0, description="for an uploaded document")
     cors_origins: tuple[str, ...] = ()
 
 
@@ -64,10 +66,10 @@ class Settings(BaseSettings):
 
     profile: str = DEFAULT_PROFILE
     data_dir: Path = Path("data")
-    models: Path | None = Field(None, description="by default the data folder's `models`")
+    models: Path | None = Field(default=None, description="by default the data folder's `models`")
     host: str = "127.0.0.1"
-    port: int = Field(8000, ge=0, le=65535)
-    log_level: str = Field("info", pattern="^(debug|info|warning|error)$")
+    port: int = Field(default=8000, ge=0, le=65535)
+    log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
     http: HttpSettings = HttpSettings()
     workspace: WorkspaceConfig = WorkspaceConfig()
 

@@ -16,9 +16,7 @@ class Metrics:
         self.registry = registry
         self.queries = Counter("rag_queries", "Questions asked.", registry=registry)
         self.cache_hits = Counter("rag_cache_hits", "Answers from the cache.", registry=registry)
-        self.cache_misses = Counter(
-            "rag_cache_misses", "Answers made anew.", registry=registry
-        )
+        self.cache_misses = Counter("rag_cache_misses", "Answers made anew.", registry=registry)
         self.degraded = Counter(
             "rag_degraded", "Answers given without a dependency.", ["dependency"], registry=registry
         )

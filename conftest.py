@@ -1,0 +1,24 @@
+"""The last line of every test run: how many live tests ran, and how many were skipped."""
+
+from collections.abc import Generator
+
+import pytest
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> Generator[None, object, object]:
+    """Count after everything else has been reported; the skips' reasons stand above."""
+    finished = yield
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter:
+        skipped = _live(reporter.stats.get("skipped", []))
+        ran = sum(_live(reporter.stats.get(how, [])) for how in ("passed", "failed", "error"))
+        reporter.write_line(f"live tests: {ran} ran, {skipped} skipped")
+    return finished
+
+
+def _live(reports: list[pytest.TestReport | pytest.CollectReport]) -> int:
+    return sum(
+        "live" in getattr(report, "keywords", ()) or "tests/live/" in report.nodeid
+        for report in reports
+    )

