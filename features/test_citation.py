@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from pytest_bdd import parsers, scenarios, then
+
+from features.world import World
 
 scenarios("citation.feature")
 
@@ -30,13 +31,13 @@ def claims(answer: str) -> list[tuple[str, list[int]]]:
 
 
 @then(parsers.parse('the answer cites "{source_id}"'))
-def cites(world: Any, source_id: str) -> None:
+def cites(world: World, source_id: str) -> None:
     cited = [one["source_id"] for one in world.answer["sources"] if one["cited"]]
     assert source_id in cited
 
 
 @then("exactly the sources that the answer cites are marked as cited")
-def marked(world: Any) -> None:
+def marked(world: World) -> None:
     numbers = {int(marker) for marker in MARKER.findall(world.answer["answer"])}
     sources = enumerate(world.answer["sources"], start=1)
     assert numbers
@@ -44,7 +45,7 @@ def marked(world: Any) -> None:
 
 
 @then("the words before each citation stand in the cited passage")
-def quoted(world: Any) -> None:
+def quoted(world: World) -> None:
     found = claims(world.answer["answer"])
     assert found
     for words, numbers in found:
@@ -53,7 +54,7 @@ def quoted(world: Any) -> None:
 
 
 @then("every source is exactly the span of its document that it names")
-def exact(world: Any) -> None:
+def exact(world: World) -> None:
     assert any(source["cited"] for source in world.answer["sources"])
     for source in world.answer["sources"]:
         if source["source_id"].endswith(".txt"):
@@ -62,5 +63,5 @@ def exact(world: Any) -> None:
 
 
 @then(parsers.parse('the cited source is in the section "{section}"'))
-def in_section(world: Any, section: str) -> None:
+def in_section(world: World, section: str) -> None:
     assert [one["section"] for one in world.answer["sources"] if one["cited"]] == [section]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
 
 import pytest
 from click.testing import Result
 from pytest_bdd import parsers, scenarios, then, when
 from typer.testing import CliRunner
 
+from features.world import Deploy, World
 from orchestrator.cli.main import app
 
 scenarios("configuration.feature")
@@ -24,7 +24,7 @@ def rag_config(profile: str, variables: Mapping[str, str]) -> Result:
 
 
 @when(parsers.parse('the deployment is restarted with "{variable}" set to "{value}"'))
-def restart(world: Any, deploy: Any, variable: str, value: str) -> None:
+def restart(world: World, deploy: Deploy, variable: str, value: str) -> None:
     world.service = deploy({variable: value})
 
 
@@ -38,7 +38,7 @@ def read_with(profile: str, variable: str, value: str) -> Result:
 
 @when("the settings are read with these variables", target_fixture="outcome")
 def read_with_these(profile: str, datatable: list[list[str]]) -> Result:
-    return rag_config(profile, {name: value for name, value in datatable[1:]})
+    return rag_config(profile, dict(datatable[1:]))
 
 
 @then(parsers.re(r'the start is refused, saying "(?P<sentence>.*)"'))

@@ -8,6 +8,7 @@ from typing import Any
 
 from pytest_bdd import given, parsers, scenarios, then, when
 
+from features.world import Deploy, World
 from orchestrator.domain.errors import Unavailable
 
 scenarios("degradation.feature")
@@ -27,12 +28,12 @@ class DownIndex:
         return getattr(self.inner, name)
 
 
-def projections(world: Any) -> dict[str, Any]:
+def projections(world: World) -> dict[str, Any]:
     return world.service.application.library._open[world.workspace].shelf.projections
 
 
 @given("a deployment whose cache is a Redis that is down")
-def without_redis(world: Any, deploy: Any) -> None:
+def without_redis(world: World, deploy: Deploy) -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         port = nobody.getsockname()[1]
@@ -41,41 +42,41 @@ def without_redis(world: Any, deploy: Any) -> None:
 
 
 @given("a deployment that retrieves by vectors and by keywords")
-def hybrid(world: Any, deploy: Any) -> None:
+def hybrid(world: World, deploy: Deploy) -> None:
     world.service = deploy({"RAG_RETRIEVER__KIND": "hybrid"})
 
 
 @when(parsers.parse("the {side} index goes down"))
-def goes_down(world: Any, side: str) -> None:
+def goes_down(world: World, side: str) -> None:
     (projection,) = [one for role, one in projections(world).items() if role.startswith(side)]
     projection._index = DownIndex(projection._index, side)
 
 
 @when("every index is up again")
-def up_again(world: Any) -> None:
+def up_again(world: World) -> None:
     for projection in projections(world).values():
         if isinstance(projection._index, DownIndex):
             projection._index = projection._index.inner
 
 
 @then("the answer lacks nothing")
-def lacks_nothing(world: Any) -> None:
+def lacks_nothing(world: World) -> None:
     assert world.answer["meta"]["degraded"] == []
 
 
 @then(parsers.parse('the search was made without "{dependency}"'))
-def searched_without(world: Any, dependency: str) -> None:
+def searched_without(world: World, dependency: str) -> None:
     assert world.response.json()["meta"]["degraded"] == [dependency]
 
 
 @then("it says when to try again")
-def retry_after(world: Any) -> None:
+def retry_after(world: World) -> None:
     assert int(world.response.headers["retry-after"]) >= 1
     assert world.response.json()["retry_after_s"] > 0
 
 
 @then(parsers.parse('the service is ready, but lacks "{dependency}"'))
-def ready_without(world: Any, dependency: str) -> None:
+def ready_without(world: World, dependency: str) -> None:
     response = world.request("GET", "/health/ready")
     report = response.json()
     assert response.status_code == 200
@@ -86,7 +87,7 @@ def ready_without(world: Any, dependency: str) -> None:
 
 
 @then("the service is ready, and lacks nothing")
-def ready(world: Any) -> None:
+def ready(world: World) -> None:
     response = world.request("GET", "/health/ready")
     assert response.status_code == 200
     assert response.json()["status"] == "ok"

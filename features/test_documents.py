@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from pytest_bdd import given, parsers, scenarios, then, when
+
+from features.world import World, filter_of
 
 scenarios("documents.feature")
 
@@ -25,27 +28,27 @@ MATTERS: dict[str, dict[str, Any]] = {
 
 
 @given("the workspace's revision is noted")
-def note_revision(world: Any) -> None:
+def note_revision(world: World) -> None:
     world.noted = revision(world)
 
 
-def revision(world: Any) -> int:
+def revision(world: World) -> int:
     return world.service.http.get(f"/v1/workspaces/{world.workspace}").json()["revision"]
 
 
 @when(parsers.re(r'I send the file "(?P<source_id>[^"]*)" saying "(?P<text>[^"]*)"'))
-def send_file(world: Any, source_id: str, text: str) -> None:
+def send_file(world: World, source_id: str, text: str) -> None:
     world.send(source_id, text)
 
 
 @when(parsers.re(r'I send the file "(?P<source_id>[^"]*)" again'))
-def send_file_again(world: Any, source_id: str) -> None:
+def send_file_again(world: World, source_id: str) -> None:
     (listed,) = [one for one in world.listed() if one["source_id"] == source_id]
-    world.send(source_id, world.texts[source_id], metadata=world.metadata_of(listed))
+    world.send(source_id, world.texts[source_id], metadata=json.dumps(listed["metadata"]))
 
 
 @when(parsers.re(r"I send (?P<matter>an? [^\"]+|metadata [^\"]+)"))
-def send(world: Any, matter: str) -> None:
+def send(world: World, matter: str) -> None:
     options = MATTERS[matter]
     options = {**options, "data": {"workspace": world.workspace, **options.get("data", {})}}
     world.request("POST", "/v1/documents", **options)
@@ -56,17 +59,17 @@ def send(world: Any, matter: str) -> None:
         r'I upload "(?P<source_id>[^"]*)" for the group "(?P<group>[^"]*)" saying "(?P<text>[^"]*)"'
     )
 )
-def upload_for(world: Any, source_id: str, group: str, text: str) -> None:
+def upload_for(world: World, source_id: str, group: str, text: str) -> None:
     world.upload(source_id, text, acl=group)
 
 
 @when(parsers.re(r'I search for the words "(?P<query>[^"]*)" where (?P<condition>.+)'))
-def search_where(world: Any, query: str, condition: str) -> None:
-    world.search_words_where(query, condition)
+def search_where(world: World, query: str, condition: str) -> None:
+    world.search(query, mode="keyword", filters=filter_of(condition))
 
 
 @when(parsers.parse("I list the documents {limit:d} at a time"))
-def list_in_pages(world: Any, limit: int) -> None:
+def list_in_pages(world: World, limit: int) -> None:
     world.noted, after = [], None
     while True:
         query = {"workspace": world.workspace, "limit": limit} | ({"after": after} if after else {})
@@ -79,12 +82,12 @@ def list_in_pages(world: Any, limit: int) -> None:
 
 
 @when(parsers.re(r'I (?P<act>read|delete) the document "(?P<document_id>\w+)"'))
-def touch(world: Any, act: str, document_id: str) -> None:
+def touch(world: World, act: str, document_id: str) -> None:
     world.request({"read": "GET", "delete": "DELETE"}[act], f"/v1/documents/{document_id}")
 
 
 @then("it is accepted with a Location")
-def accepted(world: Any) -> None:
+def accepted(world: World) -> None:
     assert world.response.status_code == 202, world.response.text
     document = world.response.json()
     assert document["status"] == "queued"
@@ -94,18 +97,18 @@ def accepted(world: Any) -> None:
 
 
 @then(parsers.parse('following the Location ends at the status "{status}"'))
-def follow(world: Any, status: str) -> None:
+def follow(world: World, status: str) -> None:
     world.noted = world.follow(world.noted)
     assert world.noted["status"] == status
 
 
 @then(parsers.parse('the document\'s error mentions "{words}"'))
-def error_mentions(world: Any, words: str) -> None:
+def error_mentions(world: World, words: str) -> None:
     assert words in world.noted["error"]
 
 
 @then(parsers.parse("it is accepted as a duplicate at version {version:d}"))
-def duplicate(world: Any, version: int) -> None:
+def duplicate(world: World, version: int) -> None:
     assert world.response.status_code == 202, world.response.text
     document = world.response.json()
     assert document["duplicate"] is True
@@ -114,21 +117,19 @@ def duplicate(world: Any, version: int) -> None:
 
 
 @then("the workspace's revision is unchanged")
-def revision_unchanged(world: Any) -> None:
+def revision_unchanged(world: World) -> None:
     assert revision(world) == world.noted
 
 
 @then(parsers.parse('the first hit reads "{text}"'))
-def first_hit_reads(world: Any, text: str) -> None:
+def first_hit_reads(world: World, text: str) -> None:
     assert world.response.json()["hits"][0]["snippet"] == text
 
 
 @then(
-    parsers.re(
-        r'following "(?P<source_id>[^"]*)" shows the status "deleted" with the same receipt'
-    )
+    parsers.re(r'following "(?P<source_id>[^"]*)" shows the status "deleted" with the same receipt')
 )
-def deleted(world: Any, source_id: str) -> None:
+def deleted(world: World, source_id: str) -> None:
     receipt = world.response.json()
     document = world.service.http.get(
         f"/v1/documents/{world.ids[world.workspace, source_id]}"
@@ -138,13 +139,13 @@ def deleted(world: Any, source_id: str) -> None:
 
 
 @then(parsers.parse("only these are hit: {documents}"))
-def only_these(world: Any, documents: str) -> None:
+def only_these(world: World, documents: str) -> None:
     wanted = set() if documents == "nothing" else set(documents.split(", "))
     assert world.response.status_code == 200, world.response.text
     assert {hit["source_id"] for hit in world.response.json()["hits"]} == wanted
 
 
 @then(parsers.parse("all {count:d} documents are listed once"))
-def all_listed(world: Any, count: int) -> None:
+def all_listed(world: World, count: int) -> None:
     assert len(world.noted) == count
     assert len(set(world.noted)) == count

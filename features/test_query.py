@@ -7,6 +7,8 @@ from typing import Any
 
 from pytest_bdd import parsers, scenarios, then, when
 
+from features.world import World
+
 scenarios("query.feature")
 
 ANSWER = {"answer": str, "answerable": bool, "sources": list, "meta": dict}
@@ -68,7 +70,7 @@ MATTERS: dict[str, bytes | dict[str, Any] | list[str]] = {
 
 
 @when(parsers.parse("I send {matter}"))
-def send(world: Any, matter: str) -> None:
+def send(world: World, matter: str) -> None:
     body = MATTERS[matter]
     path = "/v1/search" if "search" in matter else "/v1/query"
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -76,33 +78,33 @@ def send(world: Any, matter: str) -> None:
 
 
 @when(parsers.parse('I read "{path}"'))
-def read(world: Any, path: str) -> None:
+def read(world: World, path: str) -> None:
     world.request("GET", path)
 
 
 @when(parsers.parse('I ask for 1 passage on "{question}"'))
-def ask_for_one(world: Any, question: str) -> None:
+def ask_for_one(world: World, question: str) -> None:
     world.ask(question, top_k=1)
 
 
 @when(parsers.parse('I ask "{question}" within the trace "{trace}"'))
-def ask_within(world: Any, question: str, trace: str) -> None:
+def ask_within(world: World, question: str, trace: str) -> None:
     world.ask(question, headers={"traceparent": f"00-{trace}-00f067aa0ba902b7-01"})
 
 
 @when(parsers.parse('I search by document for "{query}"'))
-def search_by_document(world: Any, query: str) -> None:
+def search_by_document(world: World, query: str) -> None:
     world.search(query, group_by="document")
 
 
 @then("the answer is the same as before")
-def same_as_before(world: Any) -> None:
+def same_as_before(world: World) -> None:
     for part in ("answer", "answerable", "sources"):
         assert world.answer[part] == world.before[part]
 
 
 @then("the answer has every field of the contract")
-def whole(world: Any) -> None:
+def whole(world: World) -> None:
     assert world.answer["sources"], "an answer without sources proves nothing"
     holds(world.answer, ANSWER)
     holds(world.answer["meta"], META)
@@ -119,21 +121,21 @@ def holds(part: dict[str, Any], fields: dict[str, Any]) -> None:
 
 
 @then("every score lies between 0 and 1, best first")
-def scores(world: Any) -> None:
+def scores(world: World) -> None:
     found = [source["score"] for source in world.answer["sources"]]
     assert all(0 <= score <= 1 for score in found)
     assert found == sorted(found, reverse=True)
 
 
 @then("the events are sources, then tokens, then done")
-def in_order(world: Any) -> None:
+def in_order(world: World) -> None:
     names = [name for name, _ in world.events]
     assert len(names) > 2
     assert names == ["sources", *["token"] * (len(names) - 2), "done"]
 
 
 @then("the sources event and the answer name the same passages")
-def same_passages(world: Any) -> None:
+def same_passages(world: World) -> None:
     announced = world.events[0][1]["sources"]
     assert [one["chunk_id"] for one in announced] == [
         one["chunk_id"] for one in world.answer["sources"]
@@ -141,7 +143,7 @@ def same_passages(world: Any) -> None:
 
 
 @then("the trace id in the answer is the one in the header")
-def traced(world: Any) -> None:
+def traced(world: World) -> None:
     trace = world.answer["meta"]["trace_id"]
     assert len(trace) == 32
     assert int(trace, 16)
@@ -149,13 +151,13 @@ def traced(world: Any) -> None:
 
 
 @then(parsers.parse('the trace id in the answer is "{trace}"'))
-def traced_as(world: Any, trace: str) -> None:
+def traced_as(world: World, trace: str) -> None:
     assert world.answer["meta"]["trace_id"] == trace
     assert world.response.headers["x-trace-id"] == trace
 
 
 @then("every hit shows the scores of its stages")
-def stage_scores(world: Any) -> None:
+def stage_scores(world: World) -> None:
     hits = world.response.json()["hits"]
     assert hits
     for hit in hits:
@@ -165,7 +167,7 @@ def stage_scores(world: Any) -> None:
 
 
 @then("no document is hit twice")
-def no_document_twice(world: Any) -> None:
+def no_document_twice(world: World) -> None:
     found = [hit["doc_id"] for hit in world.response.json()["hits"]]
     assert found
     assert len(set(found)) == len(found)

@@ -6,53 +6,55 @@ from typing import Any
 
 from pytest_bdd import parsers, scenarios, then, when
 
+from features.world import World
+
 scenarios("workspaces.feature")
 
 
-def read(world: Any) -> dict[str, Any]:
+def read(world: World) -> dict[str, Any]:
     return world.service.http.get(f"/v1/workspaces/{world.workspace}").json()
 
 
 @when(parsers.re(r'I search "(?P<query>[^"]*)" there'))
-def search_there(world: Any, query: str) -> None:
+def search_there(world: World, query: str) -> None:
     world.search(query, world.elsewhere)
 
 
 @when(parsers.parse("I roll the configuration back to version {version:d}"))
-def roll_back(world: Any, version: int) -> None:
+def roll_back(world: World, version: int) -> None:
     path = f"/v1/workspaces/{world.workspace}/rollback"
     world.request("POST", path, json={"version": version})
 
 
 @when("I delete the workspace")
-def delete(world: Any) -> None:
+def delete(world: World) -> None:
     world.request("DELETE", f"/v1/workspaces/{world.workspace}")
     assert world.response.status_code == 204, world.response.text
 
 
 @when(parsers.parse('I delete the workspace "{name}"'))
-def delete_named(world: Any, name: str) -> None:
+def delete_named(world: World, name: str) -> None:
     world.request("DELETE", f"/v1/workspaces/{name}")
 
 
 @when("I create the workspace again")
-def create_again(world: Any) -> None:
+def create_again(world: World) -> None:
     world.create(world.workspace)
 
 
 @when(parsers.parse('I create the workspace "{name}"'))
-def create_named(world: Any, name: str) -> None:
+def create_named(world: World, name: str) -> None:
     world.request("POST", "/v1/workspaces", json={"name": name})
 
 
 @then("the list of workspaces holds it")
-def listed(world: Any) -> None:
+def listed(world: World) -> None:
     found = world.service.http.get("/v1/workspaces").json()
     assert [one["name"] for one in found].count(world.workspace) == 1
 
 
 @then(parsers.parse("its configuration is at version {version:d}"))
-def at_version(world: Any, version: int) -> None:
+def at_version(world: World, version: int) -> None:
     known = read(world)
     assert known["config_version"] == version
     assert sorted(known["versions"], key=int) == [str(one + 1) for one in range(version)]
@@ -60,17 +62,17 @@ def at_version(world: Any, version: int) -> None:
 
 
 @then(parsers.parse("version {one} of its configuration is the same as version {other}"))
-def same_version(world: Any, one: str, other: str) -> None:
+def same_version(world: World, one: str, other: str) -> None:
     versions = read(world)["versions"]
     assert versions[one] == versions[other]
 
 
 @then(parsers.parse("the answer was made anew, by configuration version {version:d}"))
-def made_by_version(world: Any, version: int) -> None:
+def made_by_version(world: World, version: int) -> None:
     assert world.answer["meta"]["cache_hit"] is False
     assert world.answer["meta"]["config_version"] == version
 
 
 @then("the list is empty")
-def nothing_listed(world: Any) -> None:
+def nothing_listed(world: World) -> None:
     assert world.listed() == []

@@ -68,6 +68,14 @@ Feature: Workspaces
     When I change the configuration: chunks of 64 tokens
     Then it is refused with 409 and the code "needs_reindexing"
 
+  Scenario: Counting generations up loses no document
+    When I change the configuration: generation 2
+    And I upload "faq/parking.txt" saying "Parking costs 4 EUR a day."
+    And I ask "What does parking cost a day?"
+    Then the answer says "4 EUR"
+    When I ask "How fast are refunds paid?"
+    Then the answer says "7 days"
+
   Scenario: A configuration is rolled back
     When I change the configuration: fusion by rrf
     And I roll the configuration back to version 1

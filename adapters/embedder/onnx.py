@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -22,21 +23,25 @@ from orchestrator.ports.arrays import Vector, Vectors
 GRAPH: Final = Path(__file__).with_name("minilm.onnx")
 DIMENSION: Final = 384
 MAX_TOKENS: Final = 256
-BATCH_TOKENS: Final = 1024
+BATCH_TOKENS: Final = 512
 """Texts of one batch, padded to the longest, hold at most so many tokens."""
 UNUSED: Final = ("pooler.", "embeddings.position_ids")
 
 
 class OnnxEmbedder:
-    """`orchestrator.ports.embedder.Embedder`; questions do not queue behind documents."""
+    """`orchestrator.ports.embedder.Embedder`; questions do not queue behind documents.
+
+    Each of `threads` threads runs a batch of its own, which is faster than all of them at one.
+    """
 
     def __init__(
-        self, session: ort.InferenceSession, tokenizer: Tokenizer, counter: Tokenizer
+        self, session: ort.InferenceSession, tokenizer: Tokenizer, counter: Tokenizer, threads: int
     ) -> None:
         self._session = session
         self._tokenizer = tokenizer
         self._counter = counter
-        self._documents = ThreadPoolExecutor(1, thread_name_prefix="embed-documents")
+        self._threads = threads
+        self._documents = ThreadPoolExecutor(threads, thread_name_prefix="embed-documents")
         self._questions = ThreadPoolExecutor(1, thread_name_prefix="embed-questions")
         self.digest = WEIGHTS_SHA256
         self.dimension = DIMENSION
@@ -50,14 +55,22 @@ class OnnxEmbedder:
     async def embed(self, texts: Sequence[str]) -> Vectors:
         """Batches of like length, so that little is padding; given back in the order asked."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._documents, self._embed, texts)
+        tokens = await loop.run_in_executor(self._documents, self._tokenized, texts)
+        lengths = [len(ids) for ids in tokens]
+        share = -(-sum(lengths) // self._threads)  # few texts are shared out, not put into one
+        vectors = np.empty((len(tokens), DIMENSION), np.float32)
+
+        def fill(batch: list[int]) -> None:
+            vectors[batch] = self._run([tokens[at] for at in batch])
+
+        batches = _batches(lengths, min(BATCH_TOKENS, share))
+        await asyncio.gather(*(loop.run_in_executor(self._documents, fill, one) for one in batches))
+        return vectors
 
     async def embed_query(self, text: str) -> Vector:
         """One text, on a thread of its own."""
         loop = asyncio.get_running_loop()
-        vectors = await loop.run_in_executor(self._questions, self._embed, [text])
-        vector: Vector = vectors[0]
-        return vector
+        return await loop.run_in_executor(self._questions, self._embed_one, text)
 
     def token_spans(self, text: str) -> Sequence[tuple[int, int]]:
         """Offsets of the model's own word pieces, however many there are."""
@@ -65,12 +78,12 @@ class OnnxEmbedder:
         spans: Sequence[tuple[int, int]] = encoding.offsets
         return spans
 
-    def _embed(self, texts: Sequence[str]) -> Vectors:
-        tokens = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(list(texts))]
-        vectors = np.empty((len(tokens), DIMENSION), np.float32)
-        for batch in _batches([len(ids) for ids in tokens]):
-            vectors[batch] = self._run([tokens[at] for at in batch])
-        return vectors
+    def _tokenized(self, texts: Sequence[str]) -> list[list[int]]:
+        return [encoding.ids for encoding in self._tokenizer.encode_batch_fast(list(texts))]
+
+    def _embed_one(self, text: str) -> Vector:
+        vector: Vector = self._run(self._tokenized([text]))[0]
+        return vector
 
     def _run(self, tokens: Sequence[Sequence[int]]) -> Vectors:
         longest = max(map(len, tokens))
@@ -112,25 +125,27 @@ def _load(folder: Path, threads: int) -> OnnxEmbedder:
         one.no_padding()  # the published file pads and truncates to 128
         one.no_truncation()
     tokenizer.enable_truncation(MAX_TOKENS)
-    return OnnxEmbedder(_session(weights, threads), tokenizer, counter)
+    threads = threads or len(os.sched_getaffinity(0))
+    return OnnxEmbedder(_session(weights), tokenizer, counter, threads)
 
 
-def _session(weights: dict[str, Any], threads: int) -> ort.InferenceSession:
+def _session(weights: dict[str, Any]) -> ort.InferenceSession:
     tensors = {name: t for name, t in weights.items() if not name.startswith(UNUSED)}
     chosen = ort.SessionOptions()
-    chosen.intra_op_num_threads = threads
+    chosen.intra_op_num_threads = 1
     chosen.inter_op_num_threads = 1
+    # More than this would fuse additions into normalisations, which is slower on a CPU.
     chosen.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
     values = [ort.OrtValue.ortvalue_from_numpy(tensor) for tensor in tensors.values()]
     chosen.add_external_initializers(list(tensors), values)
     return ort.InferenceSession(GRAPH.read_bytes(), chosen, providers=["CPUExecutionProvider"])
 
 
-def _batches(lengths: Sequence[int]) -> list[list[int]]:
-    order = sorted(range(len(lengths)), key=lambda at: -lengths[at])
+def _batches(lengths: Sequence[int], budget: int) -> list[list[int]]:
+    """Places of texts, longest first; a batch padded to its longest holds at most the budget."""
     batches: list[list[int]] = []
-    for at in order:
-        if batches and (len(batches[-1]) + 1) * lengths[batches[-1][0]] <= BATCH_TOKENS:
+    for at in sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True):
+        if batches and (len(batches[-1]) + 1) * lengths[batches[-1][0]] <= budget:
             batches[-1].append(at)
         else:
             batches.append([at])

@@ -116,9 +116,7 @@ class _Question:
         self._spoken = {word.casefold() for word in WORD.findall(text)}
         self._sentences = [one for at in range(len(passages)) for one in _cut(at, passages[at])]
         count = len(self._sentences)
-        found = {
-            term: sum(term in one.words for one in self._sentences) for term in self._terms
-        }
+        found = {term: sum(term in one.words for one in self._sentences) for term in self._terms}
         self._weights = {
             term: math.log(1 + (count - found[term] + 0.5) / (found[term] + 0.5))
             for term in self._terms

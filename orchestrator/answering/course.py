@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from orchestrator.answering.grounding import CitationGuard
 from orchestrator.domain.answers import Answer, Meta, Outcome, Query, Source
@@ -38,7 +39,7 @@ class Course:
         self._moment = moment
         self._query = query
 
-    @property
+    @cached_property
     def key(self) -> CacheKey:
         """What makes another request the same as this one, but for the revision."""
         scope = self._query.scope

@@ -35,10 +35,7 @@ class Answering:
 
     async def stream(self, query: Query) -> AsyncGenerator[Event]:
         """Answer a question as events; raises what `Pipeline.stream` raises, and `NotFound`."""
-        query = query.understood()
-        moment = await self._library.pin(query.scope.workspace)
-        pipeline = self._pipeline_of(moment)
-        async with aclosing(pipeline.stream(query.at(moment.revision), moment)) as events:
+        async with aclosing(await self._begin(query)) as events:
             async for event in events:
                 yield event
 
@@ -46,7 +43,7 @@ class Answering:
         """The stream, collected; asks again when a source was withdrawn before all was said."""
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                async with aclosing(self.stream(query)) as events:
+                async with aclosing(await self._begin(query)) as events:
                     async for event in events:
                         if isinstance(event, Done):
                             return event.answer
@@ -54,6 +51,11 @@ class Answering:
                 if attempt == ATTEMPTS:
                     raise
         raise AssertionError("a stream ends with Done or an error")
+
+    async def _begin(self, query: Query) -> AsyncGenerator[Event]:
+        query = query.understood()
+        moment = await self._library.pin(query.scope.workspace)
+        return self._pipeline_of(moment).stream(query.at(moment.revision), moment)
 
     async def search(
         self, query: Query, *, mode: Mode | None = None, by_document: bool = False

@@ -1,6 +1,6 @@
 """The promises of a `VectorStore` and a `KeywordStore`, and of those that keep their indexes."""
 
-# ruff: noqa: D102, PLR2004  # a test's name is its documentation, and its numbers are its point
+# ruff: noqa: D102  # a test's name is its documentation
 
 from __future__ import annotations
 
@@ -220,11 +220,12 @@ class KeptVectorIndexContract(KeepingPromises):
         async with self.opened(store, wider, ledger) as index:
             assert (await index.held()).tolist() == []
 
+    @pytest.mark.parametrize("model", [f"f{MODEL}", f"{MODEL}f"])
     async def test_vectors_of_another_model_are_not_taken_for_the_models_own(
-        self, store: AnyStore, key: IndexKey, ledger: Ledger, content: Content
+        self, store: AnyStore, key: IndexKey, ledger: Ledger, content: Content, model: str
     ) -> None:
         await self.kept(store, key, ledger, content)
-        other = IndexKey(key.workspace, key.generation, f"f{MODEL}", DIMENSION)
+        other = IndexKey(key.workspace, key.generation, model, DIMENSION)
 
         async with self.opened(store, other, ledger) as index:
             assert (await index.held()).tolist() == []

@@ -1,6 +1,6 @@
 """What holds for every index, whatever it is searched by."""
 
-# ruff: noqa: D102, PLR2004  # a test's name is its documentation, and its numbers are its point
+# ruff: noqa: D102  # a test's name is its documentation
 
 from __future__ import annotations
 

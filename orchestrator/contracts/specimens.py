@@ -1,4 +1,4 @@
-"""Small values that the suites are fed with: a chunk, a passage, a question, an answer, an upload."""
+"""Small values that the suites are fed with: passages, questions, answers, uploads."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from orchestrator.domain.identity import ANONYMOUS, EVERYONE, Principal, Scope
 from orchestrator.domain.passages import Passage, StageScore
 
 REFUNDS = "Refunds are paid within 7 days of purchase."
+ANYONE = Scope("default")
 
 
 def chunk(text: str = REFUNDS, *, chunk_id: int = 1, title: str = "Refund policy") -> Chunk:
@@ -35,7 +36,7 @@ def passage(
 
 
 def question(
-    text: str = "When are refunds paid?", *, scope: Scope = Scope("default"), top_k: int = 5
+    text: str = "When are refunds paid?", *, scope: Scope = ANYONE, top_k: int = 5
 ) -> Query:
     """A question of an anonymous caller."""
     return Query(text, scope, top_k)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from orchestrator.domain.identity import DEFAULT_WORKSPACE, Scope
@@ -26,11 +26,13 @@ class Query:
 
     def understood(self) -> Query:
         """The question as every later stage sees it: Unicode-normalised, spaces collapsed."""
-        return replace(self, text=" ".join(unicodedata.normalize("NFKC", self.text).split()))
+        return Query(
+            " ".join(unicodedata.normalize("NFKC", self.text).split()), self.scope, self.top_k
+        )
 
     def at(self, revision: int) -> Query:
         """The same question, pinned to a revision of its workspace."""
-        return replace(self, scope=self.scope.at(revision))
+        return Query(self.text, self.scope.at(revision), self.top_k)
 
 
 @dataclass(frozen=True, slots=True)

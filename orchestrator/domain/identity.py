@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from orchestrator.domain.filters import Filter
@@ -38,4 +38,4 @@ class Scope:
 
     def at(self, revision: int) -> Scope:
         """The same scope, pinned to a revision of its workspace."""
-        return replace(self, revision=revision)
+        return Scope(self.workspace, self.principal, self.filters, revision)

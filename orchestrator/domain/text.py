@@ -8,13 +8,13 @@ from typing import Final
 Span = tuple[int, int]
 
 _LINE_ITEM: Final = re.compile(r"\A[ \t]*(?:[-*•]|\d{1,3}[.)]|\|)[ \t]")
-_BREAK: Final = re.compile(
-    r"\n[ \t]*\n+|\n(?=[ \t]*(?:(?:[-*•]|\d{1,3}[.)])[ \t]|\|))"
-)
+_MARK: Final = r"(?:(?:[-*•]|\d{1,3}[.)])[ \t]|\|)"
+_BREAK: Final = re.compile(rf"\n[ \t]*\n+|\n(?=[ \t]*{_MARK})")
 _END: Final = re.compile(r"[.!?]+[\"'”’)\]]*(?=\s)")
 _ABBREVIATIONS: Final = frozenset(
-    """mr mrs ms dr prof st no nos vs etc eg e.g ie i.e al fig figs eq approx inc ltd co corp dept
-    est jan feb mar apr jun jul aug sep sept oct nov dec u.s u.k vol pp ca cf sr jr gen col""".split()
+    """mr mrs ms dr prof st no nos vs etc eg e.g ie i.e al fig figs eq approx inc ltd co corp
+    dept est jan feb mar apr jun jul aug sep sept oct nov dec u.s u.k vol pp ca cf sr jr gen
+    col""".split()
 )
 
 

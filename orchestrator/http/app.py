@@ -53,8 +53,9 @@ def create_app(settings: Settings, metrics: Metrics | None = None) -> FastAPI:
         description="Answers that cite their sources, from documents that you keep.",
         lifespan=lifespan,
         max_body_size=settings.http.max_body_bytes,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # `telemetry` does that
     )
-    app.include_router(queries.router)
+    app.router.routes.extend(queries.router.routes)  # flat: an included router is matched twice
     app.include_router(
         documents.router, max_body_size=settings.http.max_upload_bytes + MULTIPART_OVERHEAD
     )

@@ -10,16 +10,24 @@ from orchestrator.domain.identity import ANONYMOUS, Principal
 from orchestrator.wiring import Application
 
 
-async def application(request: Request) -> Application:
+def application(request: Request) -> Application:
     """The open application of this process."""
     opened: Application = request.app.state.application
     return opened
 
 
-async def caller() -> Principal:
+def caller(_request: Request) -> Principal:
     """Who calls: anonymous, until an authenticator is configured; never a header on trust."""
     return ANONYMOUS
 
 
-App = Annotated[Application, Depends(application)]
-Caller = Annotated[Principal, Depends(caller)]
+async def _application(request: Request) -> Application:
+    return application(request)
+
+
+async def _caller(request: Request) -> Principal:
+    return caller(request)
+
+
+App = Annotated[Application, Depends(_application)]
+Caller = Annotated[Principal, Depends(_caller)]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager
-from typing import Any, Final
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
+from contextlib import aclosing
+from typing import Any, Final, TypeVar
 
 import structlog
 from fastapi import APIRouter, Request, Response
@@ -18,7 +18,7 @@ from orchestrator.answering.course import as_source
 from orchestrator.domain.answers import Answer, Done, Event, Query, Sources, Token
 from orchestrator.domain.context import trace_id
 from orchestrator.domain.errors import RagError, TimedOut
-from orchestrator.http.dependencies import App, Caller
+from orchestrator.http.dependencies import application, caller
 from orchestrator.http.problems import Problem, problem, problem_of
 from orchestrator.http.schemas import (
     QueryRequest,
@@ -32,6 +32,7 @@ from orchestrator.wiring import Application
 
 log = structlog.get_logger(__name__)
 router = APIRouter(prefix="/v1", tags=["questions"])
+Result = TypeVar("Result")
 
 EVENT_STREAM: Final = "text/event-stream"
 _ANSWER: Final = TypeAdapter(Answer)
@@ -47,32 +48,32 @@ _PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
     responses={200: {"content": {EVENT_STREAM: {}}}, **_PROBLEMS},
     summary="Ask a question",
 )
-async def query(body: QueryRequest, request: Request, app: App, caller: Caller) -> Response:
+async def query(body: QueryRequest, request: Request) -> Response:
     """Answer from the workspace's documents, with sources; or say that they do not answer.
 
     With `stream: true`, or `Accept: text/event-stream`, the same answer comes as server-sent
     events: `sources` first, then `token`s, then `done` with the whole answer.
     """
-    asked = body.as_query(caller)
+    app, asked = application(request), body.as_query(caller(request))
     if body.stream or EVENT_STREAM in request.headers.get("accept", ""):
         events = _events(app, asked)
         first = await anext(events)  # what fails before it fails as a plain problem
         return StreamingResponse(_written(first, events, app.metrics), media_type=EVENT_STREAM)
     began = time.perf_counter()
-    async with _limited(app):
-        answer = await app.answering.answer(asked)
+    answer = await _limited(app, app.answering.answer(asked))
     _count(app.metrics, answer, time.perf_counter() - began)
     return Response(_ANSWER.dump_json(answer), media_type="application/json")
 
 
 @router.post("/search", responses=_PROBLEMS, summary="Search passages")
-async def search(body: SearchRequest, app: App, caller: Caller) -> SearchResponse:
+async def search(body: SearchRequest, request: Request) -> SearchResponse:
     """Retrieval alone: the best passages, each with every stage's raw score and rank."""
     began = time.perf_counter()
-    async with _limited(app):
-        found, timings = await app.answering.search(
-            body.as_query(caller), mode=body.mode, by_document=body.group_by == "document"
-        )
+    app = application(request)
+    query, by_document = body.as_query(caller(request)), body.group_by == "document"
+    found, timings = await _limited(
+        app, app.answering.search(query, mode=body.mode, by_document=by_document)
+    )
     return SearchResponse.model_construct(
         hits=[SearchHit.of(as_source(passage)) for passage in found.passages],
         meta=SearchMeta.model_construct(
@@ -84,20 +85,27 @@ async def search(body: SearchRequest, app: App, caller: Caller) -> SearchRespons
     )
 
 
-@asynccontextmanager
-async def _limited(app: Application) -> AsyncIterator[None]:
+async def _limited(app: Application, work: Awaitable[Result]) -> Result:
     seconds = app.settings.http.timeout_s
     try:
         async with asyncio.timeout(seconds):
-            yield
+            return await work
     except TimeoutError as error:
-        raise TimedOut(f"the request took longer than {seconds:g} s") from error
+        raise _timed_out(seconds) from error
+
+
+def _timed_out(seconds: float) -> TimedOut:
+    return TimedOut(f"the request took longer than {seconds:g} s")
 
 
 async def _events(app: Application, asked: Query) -> AsyncGenerator[Event]:
-    async with _limited(app), aclosing(app.answering.stream(asked)) as events:
-        async for event in events:
-            yield event
+    seconds = app.settings.http.timeout_s
+    try:
+        async with asyncio.timeout(seconds), aclosing(app.answering.stream(asked)) as events:
+            async for event in events:
+                yield event
+    except TimeoutError as error:
+        raise _timed_out(seconds) from error
 
 
 async def _written(

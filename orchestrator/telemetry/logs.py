@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 import structlog
+from pydantic_core import to_json
 from structlog.typing import EventDict, WrappedLogger
 
 from orchestrator.domain import context
@@ -20,9 +21,7 @@ def set_up(level: str, *, json: bool = True) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.dict_tracebacks if json else structlog.processors.StackInfoRenderer(),
     ]
-    renderer: Any = (
-        structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer(colors=False)
-    )
+    renderer: Any = _rendered if json else structlog.dev.ConsoleRenderer(colors=False)
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
@@ -39,6 +38,10 @@ def set_up(level: str, *, json: bool = True) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.WARNING if level == "info" else level.upper())
+
+
+def _rendered(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
+    return to_json(event, fallback=str).decode()
 
 
 def _trace(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

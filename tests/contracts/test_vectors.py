@@ -1,4 +1,4 @@
-"""Vector indexes find the nearest of what may be seen, and never take a damaged snapshot for whole."""
+"""Vector indexes find the nearest of what may be seen, and notice a damaged snapshot."""
 
 from __future__ import annotations
 

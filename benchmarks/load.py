@@ -1,0 +1,105 @@
+"""A load generator: HTTP/1.1 keep-alive over plain sockets, closed loop, one process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count
+
+import uvloop
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What a run measured; latencies in milliseconds, ascending."""
+
+    requests_per_s: float
+    latencies_ms: Sequence[float]
+    failed: int
+
+    def percentile(self, share: float) -> float:
+        """The latency that `share` of the requests do not exceed."""
+        return self.latencies_ms[int(share * (len(self.latencies_ms) - 1))]
+
+    @property
+    def mean(self) -> float:
+        """The mean latency."""
+        return sum(self.latencies_ms) / len(self.latencies_ms)
+
+
+class _Connection(asyncio.Protocol):
+    """Sends the next request as soon as a response is whole."""
+
+    def __init__(self, requests: Iterator[bytes], ends: float, done: asyncio.Future[None]) -> None:
+        self._requests = requests
+        self._ends = ends
+        self._done = done
+        self._buffer = b""
+        self._sent = 0.0
+        self.latencies: list[float] = []
+        self.failed = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport: asyncio.WriteTransport = transport  # type: ignore[assignment]
+        self._send()
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        head, found, body = self._buffer.partition(b"\r\n\r\n")
+        if not found:
+            return
+        at = head.lower().index(b"content-length:") + 15
+        if len(body) < int(head[at:].split(b"\r\n", 1)[0]):
+            return
+        self.latencies.append((time.perf_counter() - self._sent) * 1e3)
+        self.failed += not head.startswith(b"HTTP/1.1 200")
+        self._buffer = b""
+        self._send()
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        if not self._done.done():
+            self._done.set_result(None)
+
+    def _send(self) -> None:
+        self._sent = time.perf_counter()
+        if self._sent > self._ends:
+            self._transport.close()
+        else:
+            self._transport.write(next(self._requests))
+
+
+def run(
+    port: int, path: str, body_of: Callable[[int], object], *, connections: int, seconds: float
+) -> Load:
+    """Post bodies, numbered from 0, for so many seconds over so many connections."""
+    numbers = count()
+
+    def requests() -> Iterator[bytes]:
+        for number in numbers:
+            body = json.dumps(body_of(number)).encode()
+            yield (
+                f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+                f"content-length: {len(body)}\r\n\r\n"
+            ).encode() + body
+
+    async def drive() -> Load:
+        loop = asyncio.get_running_loop()
+        shared, ends = requests(), time.perf_counter() + seconds
+        began, opened = time.perf_counter(), []
+        waits = []
+        for _ in range(connections):
+            done = loop.create_future()
+            _, one = await loop.create_connection(
+                lambda done=done: _Connection(shared, ends, done), "127.0.0.1", port
+            )
+            opened.append(one)
+            waits.append(done)
+        await asyncio.gather(*waits)
+        latencies = sorted(ms for one in opened for ms in one.latencies)
+        took = time.perf_counter() - began
+        return Load(len(latencies) / took, latencies, sum(one.failed for one in opened))
+
+    return uvloop.run(drive())

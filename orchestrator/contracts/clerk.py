@@ -1,0 +1,141 @@
+"""Does to a catalog what ingestion does: hands in documents, and publishes their chunks."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from itertools import count
+
+import numpy as np
+
+from orchestrator.contracts.specimens import upload
+from orchestrator.domain.documents import Document, Piece, text_hash
+from orchestrator.domain.filters import Metadata
+from orchestrator.domain.identity import EVERYONE
+from orchestrator.domain.workspaces import Workspace, WorkspaceConfig
+from orchestrator.ports.arrays import Vector, Vectors
+from orchestrator.ports.catalog import Arrival, Catalog, Delta, Publication, Registered
+from orchestrator.ports.queue import Job, Queue
+
+MODEL = "0f3a5c7e"
+CLAIM_S = 60.0
+
+
+class Clerk:
+    """One workspace's documents, in a catalog and its queue."""
+
+    def __init__(self, catalog: Catalog, queue: Queue, workspace: Workspace) -> None:
+        self.catalog = catalog
+        self.queue = queue
+        self.uid = workspace.uid
+        self.name = workspace.name
+        self._worker = f"clerk of {workspace.uid}"
+        self._numbers = count(1)
+
+    @classmethod
+    async def of(cls, catalog: Catalog, queue: Queue, name: str = "policies") -> Clerk:
+        """The clerk of a new workspace."""
+        return cls(catalog, queue, await catalog.workspaces.create(name, WorkspaceConfig()))
+
+    async def hand_in(
+        self,
+        content: str = "Refunds are paid.",
+        *,
+        source_id: str = "refunds.txt",
+        title: str | None = "Refund policy",
+        metadata: Metadata | None = None,
+        acl: Iterable[str] = (EVERYONE,),
+    ) -> Registered:
+        """Register an upload; its document waits in the queue."""
+        data = content.encode()
+        known = await self.catalog.documents.find(self.uid, source_id)
+        document_id = known.id if known else f"{self.uid}-{next(self._numbers):06}"
+        digest = hashlib.sha256(data).hexdigest()
+        given = upload(
+            data, source_id=source_id, title=title, metadata=metadata, acl=frozenset(acl)
+        )
+        return await self.catalog.documents.register(
+            self.uid,
+            Arrival(given, document_id, "text/plain", digest, f"{self.uid}/{document_id}/{digest}"),
+        )
+
+    async def claim(self) -> Job:
+        """The oldest job that is free."""
+        (job,) = await self.queue.claim(self._worker, limit=1, seconds=CLAIM_S)
+        return job
+
+    async def publication(
+        self, job: Job, *texts: str, title: str = "Refund policy", generation: int = 1
+    ) -> Publication:
+        """What the job publishes: these chunks, their vectors stored already."""
+        pieces = in_pieces(texts)
+        hashes = [text_hash(piece.embedded(title)) for piece in pieces]
+        await self.catalog.vectors.put(MODEL, hashes, vectors_of(hashes))
+        return Publication(
+            job_id=job.id,
+            model=MODEL,
+            document_id=job.document_id,
+            version=job.version,
+            generation=generation,
+            title=title,
+            pieces=pieces,
+            hashes=hashes,
+        )
+
+    async def publish(
+        self, *texts: str, title: str = "Refund policy", generation: int = 1
+    ) -> Document:
+        """Take the oldest job to its end, with these chunks; its document."""
+        job = await self.claim()
+        publication = await self.publication(job, *texts, title=title, generation=generation)
+        await self.catalog.log.publish([publication])
+        return await self.catalog.documents.get(job.document_id)
+
+    async def keep(
+        self,
+        *texts: str,
+        source_id: str = "refunds.txt",
+        title: str = "Refund policy",
+        metadata: Metadata | None = None,
+        acl: Iterable[str] = (EVERYONE,),
+    ) -> Document:
+        """Hand in a document or its next version, and publish it with these chunks."""
+        await self.hand_in(
+            "\n".join(texts), source_id=source_id, title=title, metadata=metadata, acl=acl
+        )
+        return await self.publish(*texts, title=title)
+
+    async def since(self, revision: int) -> Delta:
+        """What changed after the revision."""
+        return await self.catalog.log.since(self.uid, revision)
+
+    async def revision(self) -> int:
+        """The workspace's revision."""
+        return (await self.catalog.workspaces.by_uid(self.uid)).revision
+
+    async def chunk_ids(self) -> list[int]:
+        """The chunks that readers see now."""
+        return [row.chunk_id for row in (await self.since(0)).rows if row.removed is None]
+
+
+def in_pieces(texts: Sequence[str]) -> list[Piece]:
+    """The texts as one document's pieces, on one page, parted by an empty line."""
+    pieces, at = [], 0
+    for text in texts:
+        pieces.append(Piece(text, at, at + len(text), "Delays", 3))
+        at += len(text) + 2
+    return pieces
+
+
+def vector_of(key: bytes) -> Vector:
+    """A unit vector that is the text's own."""
+    raw = np.frombuffer(key, np.uint8).astype(np.float32) + np.float32(1)
+    vector: Vector = raw / np.linalg.norm(raw)
+    return vector
+
+
+def vectors_of(hashes: Sequence[bytes]) -> Vectors:
+    """The vectors of these texts, of 16 dimensions."""
+    if not hashes:
+        return np.empty((0, 16), np.float32)
+    return np.stack([vector_of(key) for key in hashes])

@@ -1,0 +1,208 @@
+"""The promises of a `Queue`."""
+
+# ruff: noqa: D102  # a test's name is its documentation
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from orchestrator.contracts.clerk import Clerk
+from orchestrator.domain.documents import Status
+from orchestrator.ports.catalog import Catalog
+from orchestrator.ports.queue import Queue
+
+LONG_S = 60.0
+SHORT_S = 0.02
+
+
+class QueueContract:
+    """Needs the fixtures `queue` and `catalog`, both new, where the queue is the catalog's."""
+
+    @pytest.fixture
+    async def clerk(self, catalog: Catalog, queue: Queue) -> Clerk:
+        return await Clerk.of(catalog, queue)
+
+    async def hand_in(self, clerk: Clerk, count: int) -> list[str]:
+        """That many uploads; their documents' ids."""
+        return [
+            (await clerk.hand_in(source_id=f"{number}.txt")).document.id for number in range(count)
+        ]
+
+    async def test_an_empty_queue_gives_nothing(self, queue: Queue) -> None:
+        jobs = await queue.claim("a", limit=5, seconds=LONG_S)
+
+        assert list(jobs) == []
+
+    async def test_an_upload_is_a_job(self, queue: Queue, clerk: Clerk) -> None:
+        document = (await clerk.hand_in()).document
+
+        (job,) = await queue.claim("a", limit=5, seconds=LONG_S)
+
+        assert (job.workspace, job.document_id) == (clerk.uid, document.id)
+        assert (job.version, job.attempts) == (1, 1)
+
+    async def test_jobs_come_oldest_first_and_no_more_than_the_limit(
+        self, queue: Queue, clerk: Clerk
+    ) -> None:
+        ids = await self.hand_in(clerk, 5)
+
+        first = await queue.claim("a", limit=2, seconds=LONG_S)
+        second = await queue.claim("a", limit=2, seconds=LONG_S)
+
+        assert [job.document_id for job in first] == ids[:2]
+        assert [job.document_id for job in second] == ids[2:4]
+
+    async def test_no_job_is_claimed_by_two(self, queue: Queue, clerk: Clerk) -> None:
+        ids = await self.hand_in(clerk, 10)
+
+        claims = [queue.claim(f"worker {number}", limit=3, seconds=LONG_S) for number in range(8)]
+        jobs = [job.document_id for claimed in await asyncio.gather(*claims) for job in claimed]
+
+        assert sorted(jobs) == sorted(ids)
+
+    async def test_a_job_returns_when_its_claim_ends(self, queue: Queue, clerk: Clerk) -> None:
+        await clerk.hand_in()
+        (first,) = await queue.claim("a", limit=1, seconds=SHORT_S)
+        await asyncio.sleep(2 * SHORT_S)
+
+        (again,) = await queue.claim("b", limit=1, seconds=LONG_S)
+
+        assert (again.id, again.attempts) == (first.id, 2)
+
+    async def test_a_claim_that_was_renewed_has_not_ended(self, queue: Queue, clerk: Clerk) -> None:
+        await self.hand_in(clerk, 2)
+        await queue.claim("a", limit=2, seconds=SHORT_S)
+        await queue.renew("a", seconds=LONG_S)
+        await asyncio.sleep(2 * SHORT_S)
+
+        assert list(await queue.claim("b", limit=2, seconds=LONG_S)) == []
+
+    async def test_renewing_extends_nobody_elses_claim(self, queue: Queue, clerk: Clerk) -> None:
+        await clerk.hand_in()
+        await queue.claim("a", limit=1, seconds=SHORT_S)
+        await queue.renew("b", seconds=LONG_S)
+        await asyncio.sleep(2 * SHORT_S)
+
+        assert len(await queue.claim("b", limit=1, seconds=LONG_S)) == 1
+
+    async def test_a_worker_that_was_slow_does_not_take_its_job_back(
+        self, queue: Queue, clerk: Clerk
+    ) -> None:
+        await clerk.hand_in()
+        await queue.claim("slow", limit=1, seconds=SHORT_S)
+        await asyncio.sleep(2 * SHORT_S)
+        await queue.claim("b", limit=1, seconds=LONG_S)
+
+        await queue.renew("slow", seconds=LONG_S)
+        await queue.release("slow")
+
+        assert list(await queue.claim("c", limit=1, seconds=LONG_S)) == []
+
+    async def test_what_was_released_can_be_claimed_at_once(
+        self, queue: Queue, clerk: Clerk
+    ) -> None:
+        ids = await self.hand_in(clerk, 3)
+        await queue.claim("a", limit=2, seconds=LONG_S)
+
+        await queue.release("a")
+        jobs = await queue.claim("b", limit=5, seconds=LONG_S)
+
+        assert [job.document_id for job in jobs] == ids
+
+    async def test_releasing_leaves_what_others_hold(self, queue: Queue, clerk: Clerk) -> None:
+        await clerk.hand_in()
+        await queue.claim("a", limit=1, seconds=LONG_S)
+
+        await queue.release("b")
+
+        assert list(await queue.claim("b", limit=1, seconds=LONG_S)) == []
+
+    async def test_a_failed_job_is_gone_and_its_document_says_why(
+        self, queue: Queue, catalog: Catalog, clerk: Clerk
+    ) -> None:
+        await clerk.hand_in()
+        (job,) = await queue.claim("a", limit=1, seconds=LONG_S)
+
+        await queue.fail(job, "the file is damaged")
+        await queue.release("a")
+
+        document = await catalog.documents.get(job.document_id)
+        assert (document.status, document.error) == (Status.FAILED, "the file is damaged")
+        assert list(await queue.claim("b", limit=1, seconds=LONG_S)) == []
+
+    async def test_a_failed_document_has_come_to_its_end(
+        self, queue: Queue, catalog: Catalog, clerk: Clerk
+    ) -> None:
+        await clerk.hand_in()
+        (job,) = await queue.claim("a", limit=1, seconds=LONG_S)
+        before = await catalog.documents.outcomes([job.document_id])
+
+        await queue.fail(job, "the file is damaged")
+
+        after = await catalog.documents.outcomes([job.document_id])
+        assert (before, after) == ({}, {job.document_id: "the file is damaged"})
+
+    async def test_a_failed_document_can_be_handed_in_again(
+        self, queue: Queue, clerk: Clerk
+    ) -> None:
+        await clerk.hand_in()
+        (job,) = await queue.claim("a", limit=1, seconds=LONG_S)
+        await queue.fail(job, "the file is damaged")
+
+        again = await clerk.hand_in()
+        (fresh,) = await queue.claim("a", limit=1, seconds=LONG_S)
+
+        assert not again.duplicate
+        assert fresh.document_id == job.document_id
+
+    async def test_a_job_that_fails_after_a_newer_version_came_fails_nothing(
+        self, queue: Queue, catalog: Catalog, clerk: Clerk
+    ) -> None:
+        await clerk.hand_in("old")
+        (job,) = await queue.claim("a", limit=1, seconds=LONG_S)
+        await clerk.hand_in("new")
+
+        await queue.fail(job, "the file is damaged")
+
+        document = await catalog.documents.get(job.document_id)
+        assert (document.status, document.error) == (Status.QUEUED, None)
+        (fresh,) = await queue.claim("a", limit=5, seconds=LONG_S)
+        assert fresh.version == 2
+
+    async def test_a_newer_version_takes_the_place_of_the_older_ones_job(
+        self, queue: Queue, clerk: Clerk
+    ) -> None:
+        await clerk.hand_in("old")
+        await clerk.hand_in("new")
+
+        (job,) = await queue.claim("a", limit=5, seconds=LONG_S)
+
+        assert job.version == 2
+
+    async def test_a_published_job_is_gone(self, queue: Queue, clerk: Clerk) -> None:
+        await clerk.keep("Refunds are paid.")
+
+        assert list(await queue.claim("a", limit=5, seconds=LONG_S)) == []
+
+    async def test_a_deleted_document_has_no_job(
+        self, queue: Queue, catalog: Catalog, clerk: Clerk
+    ) -> None:
+        document = (await clerk.hand_in()).document
+
+        await catalog.deletions.document(document.id)
+
+        assert list(await queue.claim("a", limit=5, seconds=LONG_S)) == []
+
+    async def test_a_deleted_workspace_has_no_jobs(
+        self, queue: Queue, catalog: Catalog, clerk: Clerk
+    ) -> None:
+        other = await Clerk.of(catalog, queue, "other")
+        await self.hand_in(clerk, 3)
+        kept = (await other.hand_in()).document
+
+        await catalog.deletions.workspace(clerk.name)
+
+        jobs = await queue.claim("a", limit=5, seconds=LONG_S)
+        assert [job.document_id for job in jobs] == [kept.id]

@@ -1,0 +1,44 @@
+"""A catalog in a new SQLite file, and its queue."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from adapters.catalog.database import Database
+from adapters.catalog.sqlite import SqliteCatalog, open_sqlite
+from adapters.queue.local import LocalQueue
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty database, made once by the migrations."""
+    path = tmp_path_factory.mktemp("catalog") / "empty.db"
+    async with open_sqlite(path):
+        pass
+    return path
+
+
+@pytest.fixture
+def path(migrated: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copy(migrated, tmp_path / "catalog.db"))
+
+
+@pytest.fixture
+async def database(path: Path) -> AsyncIterator[Database]:
+    async with open_sqlite(path) as opened:
+        yield opened
+
+
+@pytest.fixture
+def catalog(database: Database) -> SqliteCatalog:
+    return SqliteCatalog(database)
+
+
+@pytest.fixture
+def queue(database: Database) -> LocalQueue:
+    return LocalQueue(database)

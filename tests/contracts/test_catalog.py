@@ -1,0 +1,143 @@
+"""The SQLite catalog keeps every promise of a catalog, and erases what it deletes from its file."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from adapters.catalog.sqlite import SqliteCatalog, open_sqlite
+from adapters.queue.local import LocalQueue
+from orchestrator.contracts.catalog import CatalogContract
+from orchestrator.contracts.clerk import Clerk, vector_of
+from orchestrator.contracts.deletions import key_of
+from orchestrator.domain.errors import Unavailable
+
+
+class TestSqliteCatalog(CatalogContract):
+    @pytest.fixture
+    async def another(self, path: Path) -> AsyncIterator[SqliteCatalog]:
+        async with open_sqlite(path) as database:
+            yield SqliteCatalog(database)
+
+
+@pytest.fixture
+async def clerk(catalog: SqliteCatalog, queue: LocalQueue) -> Clerk:
+    return await Clerk.of(catalog, queue)
+
+
+async def test_a_database_is_made_where_there_is_none(tmp_path):
+    path = tmp_path / "new" / "catalog.db"
+    async with open_sqlite(path) as database:
+        clerk = await Clerk.of(SqliteCatalog(database), LocalQueue(database))
+        document = await clerk.keep("Refunds are paid.")
+
+    async with open_sqlite(path) as database:
+        assert await SqliteCatalog(database).documents.get(document.id) == document
+
+
+async def test_chunk_ids_are_not_used_again_after_a_restart(path):
+    async with open_sqlite(path) as database:
+        clerk = await Clerk.of(SqliteCatalog(database), LocalQueue(database))
+        document = await clerk.keep("One.", "Two.")
+        used = await clerk.chunk_ids()
+        await clerk.catalog.deletions.document(document.id)
+
+    async with open_sqlite(path) as database:
+        catalog = SqliteCatalog(database)
+        again = Clerk(catalog, LocalQueue(database), await catalog.workspaces.by_uid(clerk.uid))
+        await again.keep("Three.", source_id="b")
+
+        assert min(await again.chunk_ids()) > max(used)
+
+
+SECRET = "The xylograph of Samarkand is kept in the vault."
+TITLE = "Inventory of the vault"
+OWNER = "ada@example.org"
+TRACES = {
+    "text": SECRET.encode(),
+    "a superseded version's text": SECRET.replace("kept", "hidden").encode(),
+    "title": TITLE.encode(),
+    "metadata": OWNER.encode(),
+    "vector": vector_of(key_of(SECRET, TITLE)).tobytes(),
+}
+
+
+@pytest.mark.parametrize("what", TRACES)
+@pytest.mark.parametrize("how", ["document", "workspace", "new version"])
+async def test_what_was_deleted_is_no_longer_in_the_file(path, catalog, clerk, what, how):
+    if what == "title" and how == "new version":
+        pytest.skip("a superseded version keeps its title in the record of versions")
+    await clerk.keep(SECRET.replace("kept", "hidden"), title=TITLE, metadata={"owner": OWNER})
+    document = await clerk.keep(SECRET, title=TITLE, metadata={"owner": OWNER})
+    await clerk.keep("Refunds are paid.", source_id="kept.txt", title="Kept")
+    before = checkpointed(path)
+
+    match how:
+        case "document":
+            await catalog.deletions.document(document.id)
+        case "workspace":
+            await catalog.deletions.erase(await catalog.deletions.workspace(clerk.name))
+        case "new version":
+            await clerk.keep("Nothing is kept.", title="Empty")
+            await catalog.log.sweep(seconds=-1)
+
+    assert TRACES[what] in before
+    assert TRACES[what] not in checkpointed(path)
+
+
+async def test_a_superseded_chunk_is_in_the_file_until_it_is_swept(path, catalog, clerk):
+    await clerk.keep(SECRET)
+    await clerk.keep("Nothing is kept.")
+    before = checkpointed(path)
+    await catalog.log.sweep(seconds=-1)
+
+    assert SECRET.encode() in before
+    assert SECRET.encode() not in checkpointed(path)
+
+
+async def test_a_database_that_another_has_locked_for_long_is_unavailable(
+    path, catalog, clerk, monkeypatch
+):
+    async with catalog._database.write() as connection:
+        await connection.exec_driver_sql("PRAGMA busy_timeout = 10")
+    locker = sqlite3.connect(path, isolation_level=None)
+    locker.execute("BEGIN IMMEDIATE")
+    try:
+        with pytest.raises(Unavailable):
+            await clerk.hand_in()
+        assert (await catalog.workspaces.get(clerk.name)).uid == clerk.uid
+    finally:
+        locker.execute("ROLLBACK")
+        locker.close()
+
+    assert not (await clerk.hand_in()).duplicate
+
+
+async def test_a_file_that_is_no_database_is_unavailable(tmp_path):
+    path = tmp_path / "catalog.db"
+    path.write_bytes(b"not a database" * 100)
+
+    with pytest.raises(Unavailable):
+        async with open_sqlite(path):
+            pass
+
+
+async def test_a_write_that_fails_leaves_nothing(catalog, clerk):
+    with pytest.raises(ZeroDivisionError):
+        async with catalog._database.write() as connection:
+            await connection.exec_driver_sql("UPDATE workspaces SET revision = 41")
+            raise ZeroDivisionError
+
+    assert await clerk.revision() == 0
+
+
+def checkpointed(path: Path) -> bytes:
+    """Every byte of the database's files, once the write-ahead log has been folded in."""
+    connection = sqlite3.connect(path)
+    busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    connection.close()
+    assert not busy
+    return b"".join(file.read_bytes() for file in path.parent.glob(f"{path.name}*"))
