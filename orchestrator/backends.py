@@ -63,8 +63,8 @@ async def open_embedder(
     assert_never(chosen)
 
 
-def open_vectors(chosen: options.VectorOptions, settings: Settings) -> VectorStore:
-    """A vector store."""
+def open_vectors(chosen: options.VectorOptions, name: str, settings: Settings) -> VectorStore:
+    """A vector store; each name has a folder of its own."""
     match chosen:
         case options.MemoryVectorOptions():
             from adapters.vectors.memory import MemoryVectorStore
@@ -73,12 +73,12 @@ def open_vectors(chosen: options.VectorOptions, settings: Settings) -> VectorSto
         case options.FaissVectorOptions():
             from adapters.vectors.faiss import FaissStore
 
-            return FaissStore(settings.indexes_dir / "faiss")
+            return FaissStore(settings.indexes_dir / f"faiss-{name}")
     assert_never(chosen)
 
 
-def open_keywords(chosen: options.KeywordOptions, settings: Settings) -> KeywordStore:
-    """A keyword store."""
+def open_keywords(chosen: options.KeywordOptions, name: str, settings: Settings) -> KeywordStore:
+    """A keyword store; each name has a folder of its own."""
     match chosen:
         case options.RankBm25Options():
             from adapters.keywords.rank_bm25 import RankBm25Store
@@ -87,7 +87,7 @@ def open_keywords(chosen: options.KeywordOptions, settings: Settings) -> Keyword
         case options.TantivyOptions():
             from adapters.keywords.tantivy import TantivyStore
 
-            return TantivyStore(settings.indexes_dir / "tantivy")
+            return TantivyStore(settings.indexes_dir / f"tantivy-{name}")
     assert_never(chosen)
 
 

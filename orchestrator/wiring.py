@@ -132,11 +132,11 @@ async def _open_backends(settings: Settings, stack: AsyncExitStack, metrics: Met
         },
         embedders=embedders,
         vectors={
-            name: backends.open_vectors(chosen, settings)
+            name: backends.open_vectors(chosen, name, settings)
             for name, chosen in settings.named("vectors").items()
         },
         keywords={
-            name: backends.open_keywords(chosen, settings)
+            name: backends.open_keywords(chosen, name, settings)
             for name, chosen in settings.named("keywords").items()
         },
         rerankers={

@@ -14,7 +14,7 @@ from adapters.catalog.database import Database
 from adapters.catalog.schema import configurations, documents, jobs, versions, workspaces
 from adapters.catalog.workspaces import advance
 from orchestrator.domain.documents import Document, Receipt, Status
-from orchestrator.domain.errors import NotFound
+from orchestrator.domain.errors import Conflict, NotFound
 from orchestrator.domain.identity import Principal
 from orchestrator.ports.catalog import Arrival, Registered, Work
 
@@ -36,6 +36,8 @@ class SqlDocuments:
         async with self._database.write() as connection:
             row = (await connection.execute(_live(workspace, arrival.upload.source_id))).first()
             known = document(row) if row else None
+            if known is not None and known.id != arrival.document_id:
+                raise Conflict("the source id was taken meanwhile", code="source_taken")
             if known is None:
                 await _insert(connection, workspace, arrival)
             elif not _same(known, arrival):

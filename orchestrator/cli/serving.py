@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+
 import uvicorn
 
+from orchestrator.cli.console import Exit
 from orchestrator.http.app import create_app
 from orchestrator.settings import load
 from orchestrator.telemetry import logs
@@ -13,8 +16,10 @@ def serve(host: str | None, port: int | None) -> None:
     """Run uvicorn with one worker; the settings are checked before it starts."""
     settings = load(host=host, port=port)
     logs.set_up(settings.log_level)
+    logging.getLogger("uvicorn.error").addFilter(_is_no_traceback)
+    app = create_app(settings)
     config = uvicorn.Config(
-        create_app(settings),
+        app,
         host=settings.host,
         port=settings.port,
         log_config=None,
@@ -23,6 +28,15 @@ def serve(host: str | None, port: int | None) -> None:
         timeout_graceful_shutdown=int(settings.http.shutdown_s),
     )
     server = uvicorn.Server(config)
-    server.run()
+    try:
+        server.run()
+    finally:
+        if refused := getattr(app.state, "refused", None):
+            raise refused
     if not server.started:
-        raise SystemExit(1)
+        raise SystemExit(Exit.FAILED)
+
+
+def _is_no_traceback(record: logging.LogRecord) -> bool:
+    """Why a start was refused is told in one sentence, by whoever called."""
+    return not record.getMessage().startswith("Traceback")

@@ -110,6 +110,5 @@ class CatalogContract(
     """Needs `catalog`, empty, its `queue`, and `another`: a second process's view of the same."""
 
     @pytest.fixture
-    async def clerk(self, request: pytest.FixtureRequest) -> Clerk:
-        catalog, queue = request.getfixturevalue("catalog"), request.getfixturevalue("queue")
+    async def clerk(self, catalog: Catalog, queue: Queue) -> Clerk:
         return await Clerk.of(catalog, queue)

@@ -30,7 +30,8 @@ async def all_vectors(catalog: Catalog, model: str, ids: Ids) -> dict[int, Vecto
     """What the vector index is given, by chunk id."""
     found: dict[int, Vector] = {}
     async for some, vectors in catalog.vectors.vectors(model, ids):
-        assert (some.dtype, vectors.dtype) == (np.int64, np.float32)
+        assert some.dtype == np.int64
+        assert vectors.dtype == np.float32
         found.update(zip(some.tolist(), vectors, strict=True))
     return found
 

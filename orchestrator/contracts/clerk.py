@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import uuid
 from collections.abc import Iterable, Sequence
-from itertools import count
 
 import numpy as np
 
@@ -30,7 +30,6 @@ class Clerk:
         self.uid = workspace.uid
         self.name = workspace.name
         self._worker = f"clerk of {workspace.uid}"
-        self._numbers = count(1)
 
     @classmethod
     async def of(cls, catalog: Catalog, queue: Queue, name: str = "policies") -> Clerk:
@@ -49,7 +48,7 @@ class Clerk:
         """Register an upload; its document waits in the queue."""
         data = content.encode()
         known = await self.catalog.documents.find(self.uid, source_id)
-        document_id = known.id if known else f"{self.uid}-{next(self._numbers):06}"
+        document_id = known.id if known else uuid.uuid4().hex
         digest = hashlib.sha256(data).hexdigest()
         given = upload(
             data, source_id=source_id, title=title, metadata=metadata, acl=frozenset(acl)
@@ -99,10 +98,12 @@ class Clerk:
         metadata: Metadata | None = None,
         acl: Iterable[str] = (EVERYONE,),
     ) -> Document:
-        """Hand in a document or its next version, and publish it with these chunks."""
-        await self.hand_in(
+        """Hand in a document or its next version, and publish it with these chunks, if new."""
+        registered = await self.hand_in(
             "\n".join(texts), source_id=source_id, title=title, metadata=metadata, acl=acl
         )
+        if registered.duplicate:
+            return registered.document
         return await self.publish(*texts, title=title)
 
     async def since(self, revision: int) -> Delta:

@@ -35,7 +35,7 @@ class LogContract:
         rows = [(row.document_id, row.generation, row.added, row.removed) for row in delta.rows]
         assert rows == [(document.id, 1, 1, None)] * 2
         (rights,) = delta.documents
-        assert (rights.document_id, rights.acl) == (document.id, {"legal"})
+        assert (rights.document_id, rights.acl) == (document.id, frozenset({"legal"}))
         assert (rights.metadata, rights.deleted) == ({"year": 2026}, False)
 
     async def test_every_publication_of_a_batch_has_a_revision_of_its_own(
@@ -330,27 +330,7 @@ class LogContract:
         chance = random.Random(seed)  # noqa: S311  # the same changes in every run
         follower = Roster(1)
         for step in range(25):
-            source_id = chance.choice("abcd")
-            match chance.choice(["keep", "keep", "keep", "grant", "delete", "sweep"]):
-                case "keep":
-                    await clerk.keep(
-                        *(f"{step}.{part}" for part in range(chance.randint(0, 3))),
-                        source_id=source_id,
-                        acl=chance.choice([{"legal"}, {"everyone"}, {"legal", "board"}]),
-                        metadata={"year": chance.choice([2025, 2026])},
-                    )
-                case "grant":
-                    known = await catalog.documents.find(clerk.uid, source_id)
-                    if known and known.chunks:
-                        await clerk.catalog.workspaces.by_uid(clerk.uid)
-                        await clerk.keep("granted", source_id=source_id, acl={"board"})
-                        await clerk.hand_in("granted", source_id=source_id, acl={"legal"})
-                case "delete":
-                    known = await catalog.documents.find(clerk.uid, source_id)
-                    if known:
-                        await catalog.deletions.document(known.id)
-                case "sweep":
-                    await catalog.log.sweep(seconds=-1)
+            await change(clerk, chance, step)
             if chance.random() < 0.6:
                 follower.apply(await clerk.since(follower.revision))
         follower.apply(await clerk.since(follower.revision))
@@ -363,3 +343,21 @@ class LogContract:
                 scope = Scope(clerk.uid, member(*groups), filters, reader.revision)
                 seen = follower.select(scope).ids.tolist()
                 assert seen == reader.select(scope).ids.tolist()
+
+
+async def change(clerk: Clerk, chance: random.Random, step: int) -> None:
+    """Publish a document or its next version, change its rights, or delete it."""
+    source_id = chance.choice("abcd")
+    acl = chance.choice([{"legal"}, {"everyone"}, {"legal", "board"}])
+    metadata = {"year": chance.choice([2025, 2026])}
+    known = await clerk.catalog.documents.find(clerk.uid, source_id)
+    match chance.choice(["keep", "keep", "grant", "delete"]):
+        case "delete" if known:
+            await clerk.catalog.deletions.document(known.id)
+        case "grant" if known:
+            text = f"{source_id} for good"
+            await clerk.keep(text, source_id=source_id)
+            await clerk.keep(text, source_id=source_id, acl=acl, metadata=metadata)
+        case _:
+            texts = [f"{step}.{part}" for part in range(chance.randint(0, 3))]
+            await clerk.keep(*texts, f"{step}", source_id=source_id, acl=acl, metadata=metadata)

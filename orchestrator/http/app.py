@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import structlog
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 from orchestrator import __version__
+from orchestrator.domain.errors import RagError
 from orchestrator.domain.identity import DEFAULT_WORKSPACE
 from orchestrator.http import documents, health, problems, queries, workspaces
 from orchestrator.http.middleware import TraceMiddleware
@@ -30,8 +31,15 @@ def create_app(settings: Settings, metrics: Metrics | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_application(settings, writes=True, metrics=measured) as application:
-            await application.library.pin(DEFAULT_WORKSPACE)
+        async with AsyncExitStack() as stack:
+            try:
+                application = await stack.enter_async_context(
+                    open_application(settings, writes=True, metrics=measured)
+                )
+                await application.library.pin(DEFAULT_WORKSPACE)
+            except RagError as error:
+                app.state.refused = error
+                raise
             app.state.application = application
             background = {
                 "worker": asyncio.create_task(application.worker.run()),
@@ -70,5 +78,5 @@ def create_app(settings: Settings, metrics: Metrics | None = None) -> FastAPI:
             allow_headers=["content-type", "traceparent"],
             expose_headers=["x-trace-id"],
         )
-    app.add_middleware(TraceMiddleware, active=measured.active)
+    app.add_middleware(TraceMiddleware, metrics=measured)
     return app

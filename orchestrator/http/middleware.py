@@ -7,10 +7,11 @@ import time
 from typing import Final
 
 import structlog
-from prometheus_client import Gauge
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from orchestrator.domain.context import begin_trace
+from orchestrator.http.problems import respond, unexpected
+from orchestrator.telemetry.metrics import Metrics
 
 log = structlog.get_logger("orchestrator.access")
 
@@ -20,11 +21,15 @@ _NO_TRACE: Final = b"0" * 32
 
 
 class TraceMiddleware:
-    """Takes the trace id of a W3C `traceparent`, or makes one; gives it back as `X-Trace-Id`."""
+    """Takes the trace id of a W3C `traceparent`, or makes one; gives it back as `X-Trace-Id`.
 
-    def __init__(self, app: ASGIApp, active: Gauge) -> None:
+    What nobody else has caught becomes a problem document here, and a log line.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
-        self._active = active
+        self._active = metrics.active
+        self._errors = metrics.errors
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the request, and log one line when its response has ended."""
@@ -32,7 +37,7 @@ class TraceMiddleware:
             await self._app(scope, receive, send)
             return
         trace = begin_trace(_traced(scope["headers"])).encode()
-        began, status = time.perf_counter(), 500
+        began, status = time.perf_counter(), 0
 
         async def sending(message: Message) -> None:
             nonlocal status
@@ -44,6 +49,11 @@ class TraceMiddleware:
         self._active.inc()
         try:
             await self._app(scope, receive, sending)
+        except Exception as error:  # noqa: BLE001  # a defect: told to the caller and to the log
+            self._errors.labels("internal").inc()
+            body = unexpected(error)
+            if not status:
+                await respond(body)(scope, receive, sending)
         finally:
             self._active.dec()
             log.info(

@@ -130,10 +130,11 @@ def install(app: FastAPI, counter: Counter) -> None:
             problem(error.status_code, code, str(error.detail)), dict(error.headers or {})
         )
 
-    @app.exception_handler(Exception)
-    async def unexpected(_request: Request, error: Exception) -> Response:
-        log.error("unexpected_error", error=repr(error), exc_info=error)
-        return answer(problem(500, "internal", "the service met an unexpected error"))
+
+def unexpected(error: Exception) -> dict[str, Any]:
+    """The problem document of a defect: the cause goes to the log, never to the caller."""
+    log.error("unexpected_error", error=repr(error), exc_info=error)
+    return problem(500, "internal", "the service met an unexpected error")
 
 
 def _invalid(error: RequestValidationError) -> dict[str, Any]:

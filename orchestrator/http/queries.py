@@ -9,7 +9,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from contextlib import aclosing
 from typing import Any, Final, TypeVar
 
-import structlog
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import TypeAdapter
@@ -19,7 +18,7 @@ from orchestrator.domain.answers import Answer, Done, Event, Query, Sources, Tok
 from orchestrator.domain.context import trace_id
 from orchestrator.domain.errors import RagError, TimedOut
 from orchestrator.http.dependencies import application, caller
-from orchestrator.http.problems import Problem, problem, problem_of
+from orchestrator.http.problems import Problem, problem_of, unexpected
 from orchestrator.http.schemas import (
     QueryRequest,
     SearchHit,
@@ -30,7 +29,6 @@ from orchestrator.http.schemas import (
 from orchestrator.telemetry.metrics import Metrics
 from orchestrator.wiring import Application
 
-log = structlog.get_logger(__name__)
 router = APIRouter(prefix="/v1", tags=["questions"])
 Result = TypeVar("Result")
 
@@ -54,12 +52,14 @@ async def query(body: QueryRequest, request: Request) -> Response:
     With `stream: true`, or `Accept: text/event-stream`, the same answer comes as server-sent
     events: `sources` first, then `token`s, then `done` with the whole answer.
     """
+    began = time.perf_counter()
     app, asked = application(request), body.as_query(caller(request))
     if body.stream or EVENT_STREAM in request.headers.get("accept", ""):
         events = _events(app, asked)
         first = await anext(events)  # what fails before it fails as a plain problem
-        return StreamingResponse(_written(first, events, app.metrics), media_type=EVENT_STREAM)
-    began = time.perf_counter()
+        return StreamingResponse(
+            _written(first, events, app.metrics, began), media_type=EVENT_STREAM
+        )
     answer = await _limited(app, app.answering.answer(asked))
     _count(app.metrics, answer, time.perf_counter() - began)
     return Response(_ANSWER.dump_json(answer), media_type="application/json")
@@ -100,33 +100,35 @@ def _timed_out(seconds: float) -> TimedOut:
 
 async def _events(app: Application, asked: Query) -> AsyncGenerator[Event]:
     seconds = app.settings.http.timeout_s
-    try:
-        async with asyncio.timeout(seconds), aclosing(app.answering.stream(asked)) as events:
-            async for event in events:
-                yield event
-    except TimeoutError as error:
-        raise _timed_out(seconds) from error
+    ends = asyncio.get_running_loop().time() + seconds
+    async with aclosing(app.answering.stream(asked)) as events:
+        while True:
+            try:
+                async with asyncio.timeout_at(ends):  # not around a yield: it belongs to one task
+                    event = await anext(events)
+            except StopAsyncIteration:
+                return
+            except TimeoutError as error:
+                raise _timed_out(seconds) from error
+            yield event
 
 
 async def _written(
-    first: Event, events: AsyncIterator[Event], metrics: Metrics
+    first: Event, events: AsyncGenerator[Event], metrics: Metrics, began: float
 ) -> AsyncIterator[bytes]:
-    began = time.perf_counter()
     try:
         yield _written_one(first)
-        async for event in events:
-            yield _written_one(event)
-            if isinstance(event, Done):
-                _count(metrics, event.answer, time.perf_counter() - began)
+        async with aclosing(events):
+            async for event in events:
+                yield _written_one(event)
+                if isinstance(event, Done):
+                    _count(metrics, event.answer, time.perf_counter() - began)
     except RagError as error:
         metrics.errors.labels(error.code).inc()
         yield _event("error", json.dumps(problem_of(error)))
-    except Exception as error:  # the status has been sent: the client is told in-band
-        log.error("unexpected_error", error=repr(error), exc_info=error)
+    except Exception as error:  # noqa: BLE001  # the status is sent: told in-band
         metrics.errors.labels("internal").inc()
-        yield _event(
-            "error", json.dumps(problem(500, "internal", "the service met an unexpected error"))
-        )
+        yield _event("error", json.dumps(unexpected(error)))
 
 
 def _written_one(event: Event) -> bytes:

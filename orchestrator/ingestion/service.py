@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Final
 
 from orchestrator.domain.documents import Document, Receipt, Status, Upload
-from orchestrator.domain.errors import NotFound, TooLarge
+from orchestrator.domain.errors import Conflict, NotFound, TooLarge
 from orchestrator.domain.identity import ANONYMOUS, Principal
 from orchestrator.domain.workspaces import Workspace, WorkspaceConfig, workspace_name
 from orchestrator.indexing.library import Library
@@ -64,14 +64,10 @@ class Ingestion:
             raise TooLarge(f"a document holds at most {self._max_bytes} bytes", field="file")
         media_type = await asyncio.to_thread(self._parsers.sniff, upload.content, upload.filename)
         digest = hashlib.sha256(upload.content).hexdigest()
-        known = await self._catalog.documents.find(found.uid, upload.source_id)
-        document_id = known.id if known else uuid.uuid4().hex
-        key = f"{found.uid}/{document_id}/{digest}"
-        if not (known and known.content_hash == digest):
-            await self._blobs.put(key, upload.content)
-        registered = await self._catalog.documents.register(
-            found.uid, Arrival(upload, document_id, media_type, digest, key)
-        )
+        try:
+            registered = await self._register(found.uid, upload, media_type, digest)
+        except Conflict:  # another upload made the document meanwhile: this is its next version
+            registered = await self._register(found.uid, upload, media_type, digest)
         self.arrived.set()
         return registered
 
@@ -108,14 +104,14 @@ class Ingestion:
 
         The receipt is given when no process can still trust a state from before the deletion.
         """
-        began = time.monotonic()
         receipt = await self._catalog.deletions.document(document_id)
+        hidden = time.monotonic()
         if receipt.complete:
             return receipt
         document = await self._catalog.documents.get(document_id)
         purge = asyncio.create_task(self._purger.document(document.workspace, receipt))
         done, _ = await asyncio.wait({purge}, timeout=PURGE_S)
-        await asyncio.sleep(max(0.0, LEASE_S - (time.monotonic() - began)))
+        await asyncio.sleep(max(0.0, LEASE_S - (time.monotonic() - hidden)))
         return purge.result() if done else receipt
 
     async def create_workspace(self, name: str, config: WorkspaceConfig) -> Workspace:
@@ -140,6 +136,20 @@ class Ingestion:
         await self._library.close_shelf(name)
         await self._purger.workspace(uid)
         await asyncio.sleep(LEASE_S)
+
+    async def _register(self, uid: str, upload: Upload, media_type: str, digest: str) -> Registered:
+        known = await self._catalog.documents.find(uid, upload.source_id)
+        document_id = known.id if known else uuid.uuid4().hex
+        key = f"{uid}/{document_id}/{digest}"
+        if not (known and known.content_hash == digest):
+            await self._blobs.put(key, upload.content)
+        try:
+            return await self._catalog.documents.register(
+                uid, Arrival(upload, document_id, media_type, digest, key)
+            )
+        except Conflict:
+            await self._blobs.purge(f"{uid}/{document_id}")
+            raise
 
     async def _findable(self, document: Document) -> bool:
         try:

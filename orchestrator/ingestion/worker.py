@@ -20,7 +20,7 @@ from orchestrator.ports.parser import Parsers
 from orchestrator.ports.queue import Job, Queue
 
 BATCH: Final = 32
-CLAIM_S: Final = 60.0
+CLAIM_S: Final = 15.0
 IDLE_S: Final = 0.25
 RETRY_S: Final = 1.0
 MAX_ATTEMPTS: Final = 5

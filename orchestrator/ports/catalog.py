@@ -94,7 +94,11 @@ class Documents(Protocol):
         ...
 
     async def register(self, workspace: str, arrival: Arrival) -> Registered:
-        """Record a new document or version, and queue it, in one transaction."""
+        """Record a new document or version, and queue it, in one transaction.
+
+        Raises:
+            Conflict: when the source id belongs to another document than the arrival says.
+        """
         ...
 
     async def get(self, document_id: str) -> Document:
