@@ -1,8 +1,11 @@
 """The local profile against its peers: embedding rate, vectors, search and query latency.
 
-    python benchmarks/local.py --torch-python PYTHON --collection FOLDER [--peer SCRIPT]
+    python benchmarks/local.py --torch-python PYTHON --torch-model MODEL --collection FOLDER
 
-PYTHON is an interpreter with sentence-transformers on torch; FOLDER a collection in BEIR form;
+And `--peer SCRIPT`, to compare the latency of search.
+
+PYTHON is an interpreter with sentence-transformers on torch, MODEL the folder of the same model
+as it was published (or its name on the hub); FOLDER is a collection in BEIR form;
 SCRIPT a peer's benchmark, run by the same interpreter with the collection's name, that prints one
 JSON line with `p50_ms`. `RAG_MODELS` says where the model is, as everywhere.
 """
@@ -18,7 +21,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import load
 import numpy as np
@@ -49,24 +55,36 @@ for line in sys.stdin:
 """
 
 
-async def embedding(python: str, texts: list[str], models: Path) -> dict[str, float]:
-    """Tokens a second of both, in turn, on identical texts, and how alike the vectors are."""
-    torch = subprocess.Popen(
-        [python, "-c", TORCH, str(models / NAME)],
+Torch = Callable[[int, list[str]], dict[str, Any]]
+
+
+@contextmanager
+def torch_on(python: str, model: str) -> Iterator[Torch]:
+    """The same model under sentence-transformers, in a process of its own."""
+    process = subprocess.Popen(
+        [python, "-c", TORCH, model],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
     )
-    assert torch.stdin
-    assert torch.stdout
+    assert process.stdin
+    assert process.stdout
+    write, read = process.stdin, process.stdout
 
-    def by_torch(batch: int, some: list[str]) -> dict[str, object]:
-        torch.stdin.write(json.dumps([some, batch]) + "\n")
-        torch.stdin.flush()
-        answer: dict[str, object] = json.loads(torch.stdout.readline())
+    def ask(batch: int, texts: list[str]) -> dict[str, Any]:
+        write.write(json.dumps([texts, batch]) + "\n")
+        write.flush()
+        answer: dict[str, Any] = json.loads(read.readline())
         return answer
 
+    yield ask
+    write.close()
+    process.wait(30)
+
+
+async def embedding(by_torch: Torch, texts: list[str], models: Path) -> dict[str, float]:
+    """Tokens a second of both, in turn, on identical texts, and how alike the vectors are."""
     async with open_onnx(models / NAME, threads=0) as embedder:
         tokens = sum(min(len(embedder.token_spans(text)) + 2, 256) for text in texts)
         by_torch(32, texts[:16])
@@ -78,10 +96,8 @@ async def embedding(python: str, texts: list[str], models: Path) -> dict[str, fl
             rates["onnx"].append(tokens / (time.perf_counter() - began))
             for batch in BATCHES:
                 answer = by_torch(batch, texts)
-                rates[f"torch_{batch}"].append(tokens / float(str(answer["s"])))
+                rates[f"torch_{batch}"].append(tokens / answer["s"])
         sample = np.array(answer["sample"], np.float32)
-    torch.stdin.close()
-    torch.wait()
     medians = {name: statistics.median(values) for name, values in rates.items()}
     return {
         **{f"{name}_tokens_per_s": round(rate) for name, rate in medians.items()},
@@ -133,6 +149,7 @@ def main() -> None:
     """Run all of it, and print one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--torch-python", required=True)
+    parser.add_argument("--torch-model", default="sentence-transformers/all-MiniLM-L6-v2")
     parser.add_argument("--collection", type=Path, required=True)
     parser.add_argument("--peer", type=Path)
     options = parser.parse_args()
@@ -142,7 +159,8 @@ def main() -> None:
         f"{upload.title or ''} {upload.content.decode()}".strip()
         for upload in itertools.islice(collection.uploads(), TEXTS)
     ]
-    figures = asyncio.run(embedding(options.torch_python, texts, models))
+    with torch_on(options.torch_python, options.torch_model) as by_torch:
+        figures = asyncio.run(embedding(by_torch, texts, models))
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(ingest(collection, folder, models))
         figures |= latency(collection, folder, models)

@@ -25,6 +25,8 @@ DIMENSION: Final = 384
 MAX_TOKENS: Final = 256
 BATCH_TOKENS: Final = 512
 """Texts of one batch, padded to the longest, hold at most so many tokens."""
+REMEMBERED: Final = 256
+"""Questions whose vectors are kept: several stages of one request ask for the same."""
 UNUSED: Final = ("pooler.", "embeddings.position_ids")
 
 
@@ -42,6 +44,7 @@ class OnnxEmbedder:
         self._counter = counter
         self._threads = threads
         self._documents = ThreadPoolExecutor(threads, thread_name_prefix="embed-documents")
+        self._asked: dict[str, Vector] = {}
         self._questions = ThreadPoolExecutor(1, thread_name_prefix="embed-questions")
         self.digest = WEIGHTS_SHA256
         self.dimension = DIMENSION
@@ -68,9 +71,15 @@ class OnnxEmbedder:
         return vectors
 
     async def embed_query(self, text: str) -> Vector:
-        """One text, on a thread of its own."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._questions, self._embed_one, text)
+        """One text, on a thread of its own; the last ones are remembered."""
+        vector = self._asked.pop(text, None)
+        if vector is None:
+            loop = asyncio.get_running_loop()
+            vector = await loop.run_in_executor(self._questions, self._embed_one, text)
+        self._asked[text] = vector
+        if len(self._asked) > REMEMBERED:
+            del self._asked[next(iter(self._asked))]
+        return vector
 
     def token_spans(self, text: str) -> Sequence[tuple[int, int]]:
         """Offsets of the model's own word pieces, however many there are."""

@@ -24,7 +24,7 @@ RANK: Final = 2.0
 """What a point of retrieval score is worth, against the share of the question's words."""
 TYPE: Final = 0.3
 """What it is worth that a sentence has the kind of thing that is asked for."""
-CLOSER: Final = 6
+CLOSER: Final = 4
 """So many sentences are compared by meaning, too."""
 SECOND: Final = 0.7
 """A further sentence is quoted if it scores so much of the best one."""
@@ -100,8 +100,9 @@ class ExtractiveGenerator:
     ) -> list[tuple[float, _Sentence, float | None]]:
         if self._embedder is None or not ranked:
             return [(score, one, None) for score, one in ranked]
-        vectors = await self._embedder.embed([question, *(one.text for _, one in ranked)])
-        cosines = (vectors[1:] @ vectors[0]).tolist()
+        asked = await self._embedder.embed_query(question)
+        vectors = await self._embedder.embed([one.text for _, one in ranked])
+        cosines = (vectors @ asked).tolist()
         closer = [(s + c, one, c) for (s, one), c in zip(ranked, cosines, strict=True)]
         return sorted(closer, key=lambda scored: -scored[0])
 

@@ -44,11 +44,13 @@ class Clerk:
         title: str | None = "Refund policy",
         metadata: Metadata | None = None,
         acl: Iterable[str] = (EVERYONE,),
+        document_id: str = "",
     ) -> Registered:
-        """Register an upload; its document waits in the queue."""
+        """Register an upload, as a document of that id if any; it waits in the queue."""
         data = content.encode()
-        known = await self.catalog.documents.find(self.uid, source_id)
-        document_id = known.id if known else uuid.uuid4().hex
+        if not document_id:
+            known = await self.catalog.documents.find(self.uid, source_id)
+            document_id = known.id if known else uuid.uuid4().hex
         digest = hashlib.sha256(data).hexdigest()
         given = upload(
             data, source_id=source_id, title=title, metadata=metadata, acl=frozenset(acl)

@@ -77,15 +77,22 @@ class DocumentsContract:
         assert await catalog.documents.get(first.document.id) == first.document
         assert await catalog.documents.find(other.uid, "refunds.txt") == second.document
 
-    async def test_of_many_who_hand_in_the_same_at_once_one_makes_the_document(
+    async def test_a_source_id_that_was_taken_meanwhile_is_a_conflict(
         self, clerk: Clerk, another: Catalog
     ) -> None:
         workspace = await another.workspaces.by_uid(clerk.uid)
         beside = Clerk(another, clerk.queue, workspace)
-        results = await asyncio.gather(*(one.hand_in() for one in (clerk, beside) * 3))
 
-        assert len({one.document.id for one in results}) == 1
-        assert sorted(one.duplicate for one in results) == [False] + [True] * 5
+        results = await asyncio.gather(
+            *(
+                one.hand_in(document_id=f"document {number}")
+                for number, one in enumerate((clerk, beside) * 3)
+            ),
+            return_exceptions=True,
+        )
+
+        assert sorted(type(one).__name__ for one in results) == ["Conflict"] * 5 + ["Registered"]
+        assert len(await clerk.queue.claim("a", limit=9, seconds=1)) == 1
 
     async def test_other_bytes_are_the_next_version(self, catalog: Catalog, clerk: Clerk) -> None:
         first = await clerk.keep("Refunds are paid.")

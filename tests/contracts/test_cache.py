@@ -106,6 +106,13 @@ class TestRedisCache(CacheContract):
 
         assert await process().get(KEY, revision=7) is None
 
+    async def test_one_process_purges_no_workspace_whose_name_begins_the_same(self, process):
+        other = CacheKey("w10", KEY.digest)
+        await process().put(other, answer(), revision=7)
+        await process().purge("w1")
+
+        assert await process().get(other, revision=7) == answer()
+
     async def test_a_purge_erases_more_keys_than_one_batch(self, cache, redis):
         for number in range(1500):
             await redis.set(f"rag:answer:w1:{number}", "x")

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tantivy
@@ -19,6 +23,38 @@ class TestRankBm25Keywords(KeywordIndexContract):
     @pytest.fixture
     def store(self) -> RankBm25Store:
         return RankBm25Store()
+
+    async def test_what_is_added_while_the_statistics_are_made_is_found_by_the_next_search(
+        self, index, ledger, content, question
+    ):
+        old, new = ledger.publish(2)
+        await index.apply(ids_of([old]), [content(2)], remove=NOTHING)
+        threads = SlowStarter()
+        asyncio.get_running_loop().set_default_executor(threads)
+
+        searching = asyncio.create_task(index.search(question, scope=ledger.scope(), limit=1))
+        await asyncio.sleep(0)
+        await index.apply(ids_of([new]), [content(4)], remove=NOTHING)
+        threads.go.set()
+        await searching
+
+        hits = await index.search(question, scope=ledger.scope(), limit=1)
+        assert [hit.chunk_id for hit in hits] == [new]
+
+
+class SlowStarter(ThreadPoolExecutor):
+    """Threads that begin the first piece of work only when told to."""
+
+    def __init__(self) -> None:
+        super().__init__(4)
+        self.go = threading.Event()
+        self._begun = False
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+        if self._begun:
+            return super().submit(fn, *args, **kwargs)
+        self._begun = True
+        return super().submit(lambda: self.go.wait(10) and fn(*args, **kwargs))
 
 
 class TestOverlapIndex(KeywordIndexContract):
@@ -42,10 +78,12 @@ class TestTantivyKeywordsKept(KeptKeywordIndexContract):
     def store(self, folder: Path) -> TantivyStore:
         return TantivyStore(folder)
 
-    async def test_a_damaged_segment_is_logged(self, store, key, ledger, content, folder):
+    @pytest.mark.parametrize("ending", [".term", ".idx", ".fast", ".fieldnorm", ".store"])
+    async def test_a_damaged_segment_is_logged(self, store, key, ledger, content, folder, ending):
         await self.kept(store, key, ledger, content)
-        (damaged,) = folder.rglob("*.term")
-        damaged.write_bytes(damaged.read_bytes()[:-3])
+        (damaged,) = folder.rglob(f"*{ending}")
+        data = damaged.read_bytes()
+        damaged.write_bytes(bytes([data[0] ^ 1]) + data[1:])
 
         with capture_logs() as logs:
             async with self.opened(store, key, ledger) as index:

@@ -27,6 +27,7 @@ from orchestrator.wiring import Application, open_application
 from tests.live.processes import environment, run_rag, serve, start_rag, wait_for
 
 FILES = 200
+DOCUMENTS = 40
 KILLS = 3
 SEED = 20260
 
@@ -128,7 +129,7 @@ async def test_ingestion_killed_three_times_ends_with_every_document_once(
     summary = json.loads(ended.stdout)
 
     took = time.monotonic() - began
-    print(f"killed at {moments} of {2 * FILES}; then {took:.1f} s: {summary}")  # noqa: T201  # figures
+    print(f"killed at {moments} of {2 * FILES}; then {took:.1f} s: {summary}")  # figures
     assert ended.returncode == 0, ended.stderr
     assert summary["indexed"] + summary["unchanged"] == FILES
     assert summary["failed"] == {}
@@ -136,7 +137,27 @@ async def test_ingestion_killed_three_times_ends_with_every_document_once(
         await assert_whole(application, "notes", FILES)
 
 
-DOCUMENTS = 40
+@pytest.mark.slow
+async def test_a_killed_server_loses_nothing_that_it_had_accepted(tmp_path: Path):
+    write_files(tmp_path / "files", DOCUMENTS)
+    with serve(tmp_path / "data", **ON_DISK) as running:
+        for path in sorted((tmp_path / "files").rglob("*.md")):
+            files = {"file": (path.name, path.read_bytes())}
+            assert running.http.post("/v1/documents", files=files).status_code == 202
+        running.process.kill()
+
+    with serve(tmp_path / "data", **ON_DISK) as running:
+
+        def all_indexed() -> bool:
+            listed = running.http.get("/v1/documents").json()["documents"]
+            return [one["status"] for one in listed].count("indexed") == DOCUMENTS
+
+        wait_for(all_indexed, "not all that was accepted came back", seconds=90)
+        running.process.kill()
+    async with opened(tmp_path / "data", ON_DISK) as application:
+        await assert_whole(application, DEFAULT_WORKSPACE, DOCUMENTS)
+
+
 Damage = Callable[[Path], None]
 
 
@@ -217,7 +238,8 @@ def data_dir(indexed: Path, tmp_path: Path) -> Path:
 
 
 def the_files(data_dir: Path, index: str, pattern: str) -> list[Path]:
-    return [one for one in (data_dir / "indexes" / index).rglob(pattern) if one.is_file()]
+    folders = (data_dir / "indexes").glob(f"{index}*")
+    return [one for folder in folders for one in folder.rglob(pattern) if one.is_file()]
 
 
 async def reopened(data_dir: Path) -> list[str]:
