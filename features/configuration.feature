@@ -26,7 +26,7 @@ Feature: Choosing by configuration alone
     And a workspace with these documents
       | source_id            | text                                        |
       | policies/refunds.txt | Refunds are paid within 7 days of purchase. |
-    When I ask "How fast are refunds paid?"
+    When I ask "Within how many days of purchase are refunds paid?"
     Then the answer says "7 days"
     And the answer was made by the <stage> "<kind>"
 

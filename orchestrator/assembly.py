@@ -98,7 +98,7 @@ class Assembly:
         config, uid, persist = shelf.workspace.config, shelf.workspace.uid, self._lease.held
         embedder = self.embedder(config)
         if _vectors(config) not in shelf.projections:
-            key = IndexKey(uid, config.generation, embedder.digest, embedder.dimension)
+            key = IndexKey(uid, shelf.generation, embedder.digest, embedder.dimension)
             vectors = self._backends.vectors[config.vectors]
             index = await stack.enter_async_context(
                 vectors.open(key, shelf.roster, persist=persist)
@@ -111,7 +111,7 @@ class Assembly:
         for role, store in stores.items():
             if role not in shelf.projections:
                 words = await stack.enter_async_context(
-                    store.open(IndexKey(uid, config.generation), shelf.roster, persist=persist)
+                    store.open(IndexKey(uid, shelf.generation), shelf.roster, persist=persist)
                 )
                 shelf.projections[role] = Projection(words, self._catalog.chunks.texts)
 

@@ -49,7 +49,7 @@ class Told:
 async def told(generator: Generator, asked: str, *texts: str) -> Told:
     """What the generator says to the question, given passages with these texts."""
     passages: list[Passage] = [
-        passage(text, chunk_id=number, title="", score=1 / number)
+        passage(text, chunk_id=number, title="", score=0.9 - number / 100)
         for number, text in enumerate(texts, start=1)
     ]
     return Told([piece async for piece in generator.generate(question(asked), passages)])
@@ -118,6 +118,7 @@ class GeneratorContract:
             "Refunds are paid within 7 days of purchase.[7]",
             "Refunds[2] are paid within 7 days of purchase. [2][3]",
             "| Refunds are paid within | 7 days of purchase [2] |",
+            "Refunds are paid within 7 days of purchase [[1]2].",
         ],
     )
     async def test_a_number_in_brackets_in_a_document_becomes_no_citation(

@@ -96,6 +96,7 @@ class KeywordIndexContract(SearchPromises):
             ("gateway gateway gateway gateway", "The gateway was restarted."),
             ("the of gateway and to", "The gateway was restarted."),
             ("gateway\x00timeout \u200b\t\n", "The gateway has a timeout."),
+            pytest.param("gateway \ud800", "The gateway has a timeout.", id="half a character"),
         ],
     )
     async def test_words_are_found_in_any_question_however_malformed(

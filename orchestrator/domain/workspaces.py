@@ -76,7 +76,11 @@ class WorkspaceConfig:
 
     def shares_chunks_with(self, other: WorkspaceConfig) -> bool:
         """Whether documents indexed under one configuration serve the other as they are."""
-        return (self.embedder, self.chunking) == (other.embedder, other.chunking)
+        return (self.embedder, self.chunking, self.generation) == (
+            other.embedder,
+            other.chunking,
+            other.generation,
+        )
 
 
 @dataclass(frozen=True, slots=True)

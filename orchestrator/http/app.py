@@ -14,7 +14,7 @@ from orchestrator import __version__
 from orchestrator.domain.errors import RagError
 from orchestrator.domain.identity import DEFAULT_WORKSPACE
 from orchestrator.http import documents, health, problems, queries, workspaces
-from orchestrator.http.middleware import TraceMiddleware
+from orchestrator.http.middleware import BodyLimitMiddleware, TraceMiddleware
 from orchestrator.settings import Settings
 from orchestrator.telemetry.metrics import Metrics
 from orchestrator.wiring import open_application
@@ -60,13 +60,10 @@ def create_app(settings: Settings, metrics: Metrics | None = None) -> FastAPI:
         version=__version__,
         description="Answers that cite their sources, from documents that you keep.",
         lifespan=lifespan,
-        max_body_size=settings.http.max_body_bytes,
         telemetry={"tracing": False, "metrics": False, "logs": False},  # `telemetry` does that
     )
     app.router.routes.extend(queries.router.routes)  # flat: an included router is matched twice
-    app.include_router(
-        documents.router, max_body_size=settings.http.max_upload_bytes + MULTIPART_OVERHEAD
-    )
+    app.include_router(documents.router)
     app.include_router(workspaces.router)
     app.include_router(health.router)
     problems.install(app, measured.errors)
@@ -78,5 +75,10 @@ def create_app(settings: Settings, metrics: Metrics | None = None) -> FastAPI:
             allow_headers=["content-type", "traceparent"],
             expose_headers=["x-trace-id"],
         )
-    app.add_middleware(TraceMiddleware, metrics=measured)
+    app.add_middleware(
+        BodyLimitMiddleware,
+        limit=settings.http.max_body_bytes,
+        upload_limit=settings.http.max_upload_bytes + MULTIPART_OVERHEAD,
+    )
+    app.add_middleware(TraceMiddleware, active=measured.active)
     return app

@@ -1,4 +1,4 @@
-"""What every request passes through: its trace id, its log line, and the count of those active."""
+"""What every request passes through: a trace id, a log line, and a limit on its body."""
 
 from __future__ import annotations
 
@@ -7,29 +7,28 @@ import time
 from typing import Final
 
 import structlog
+from prometheus_client import Gauge
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from orchestrator.domain.context import begin_trace
-from orchestrator.http.problems import respond, unexpected
-from orchestrator.telemetry.metrics import Metrics
+from orchestrator.domain.errors import TooLarge
+from orchestrator.http.problems import problem_of, respond
 
 log = structlog.get_logger("orchestrator.access")
 
+UPLOADS: Final = "/v1/documents"
 TRACE_HEADER: Final = b"x-trace-id"
 _TRACEPARENT: Final = re.compile(rb"[\da-f]{2}-([\da-f]{32})-[\da-f]{16}-[\da-f]{2}(?:-.*)?")
 _NO_TRACE: Final = b"0" * 32
 
 
 class TraceMiddleware:
-    """Takes the trace id of a W3C `traceparent`, or makes one; gives it back as `X-Trace-Id`.
+    """Takes the trace id of a W3C `traceparent`, or makes one; gives it back as `X-Trace-Id`."""
 
-    What nobody else has caught becomes a problem document here, and a log line.
-    """
-
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, active: Gauge) -> None:
         self._app = app
-        self._active = metrics.active
-        self._errors = metrics.errors
+        self._active = active
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the request, and log one line when its response has ended."""
@@ -37,7 +36,7 @@ class TraceMiddleware:
             await self._app(scope, receive, send)
             return
         trace = begin_trace(_traced(scope["headers"])).encode()
-        began, status = time.perf_counter(), 0
+        began, status = time.perf_counter(), 500
 
         async def sending(message: Message) -> None:
             nonlocal status
@@ -49,11 +48,6 @@ class TraceMiddleware:
         self._active.inc()
         try:
             await self._app(scope, receive, sending)
-        except Exception as error:  # noqa: BLE001  # a defect: told to the caller and to the log
-            self._errors.labels("internal").inc()
-            body = unexpected(error)
-            if not status:
-                await respond(body)(scope, receive, sending)
         finally:
             self._active.dec()
             log.info(
@@ -63,6 +57,38 @@ class TraceMiddleware:
                 status=status,
                 ms=round((time.perf_counter() - began) * 1e3, 2),
             )
+
+
+class BodyLimitMiddleware:
+    """Refuses a body that is too large: by its announced length, else as soon as it has come."""
+
+    def __init__(self, app: ASGIApp, limit: int, upload_limit: int) -> None:
+        self._app = app
+        self._limit = limit
+        self._upload_limit = upload_limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run the request, unless its body is too large."""
+        if scope["type"] != "http" or scope["method"] in {"GET", "HEAD"}:
+            await self._app(scope, receive, send)
+            return
+        limit = self._upload_limit if scope["path"] == UPLOADS else self._limit
+        announced = next((v for name, v in scope["headers"] if name == b"content-length"), b"0")
+        if announced.isdigit() and int(announced) > limit:
+            refused = TooLarge(f"the body is larger than {limit} bytes")
+            await respond(problem_of(refused), {"Connection": "close"})(scope, receive, send)
+            return
+        received = 0
+
+        async def counted() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > limit:  # an HTTPException, as the framework hides any other one
+                raise HTTPException(413, f"the body is larger than {limit} bytes")
+            return message
+
+        await self._app(scope, counted, send)
 
 
 def _traced(headers: list[tuple[bytes, bytes]]) -> str | None:

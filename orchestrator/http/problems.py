@@ -130,6 +130,10 @@ def install(app: FastAPI, counter: Counter) -> None:
             problem(error.status_code, code, str(error.detail)), dict(error.headers or {})
         )
 
+    @app.exception_handler(Exception)
+    async def defect(_request: Request, error: Exception) -> Response:
+        return answer(unexpected(error), {"X-Trace-Id": trace_id()})  # outside the middleware
+
 
 def unexpected(error: Exception) -> dict[str, Any]:
     """The problem document of a defect: the cause goes to the log, never to the caller."""
@@ -139,14 +143,14 @@ def unexpected(error: Exception) -> dict[str, Any]:
 
 def _invalid(error: RequestValidationError) -> dict[str, Any]:
     first = error.errors()[0]
-    place = [str(part) for part in first["loc"] if part not in {"body", "query", "path"}]
+    place = [str(part) for part in first["loc"][1:]]  # without "body", "query" or "path"
     match first["type"]:
         case "json_invalid":
             reason = first.get("ctx", {}).get("error", "it cannot be read")
             return problem(400, "invalid_json", f"the body is not JSON: {reason}")
         case "missing" if not place:
             return problem(422, "empty_body", "the request has no body", field="body")
-        case "extra_forbidden":
+        case "extra_forbidden" | "unexpected_keyword_argument":
             return problem(
                 422,
                 "unknown_field",

@@ -101,9 +101,7 @@ class Library:
             return await self.shelf(name)
         if workspace.config_version != found.configured:
             async with self._opening:
-                await self._opener(found.shelf, found.stack)
-                await found.shelf.catch_up()
-                found.configured = found.shelf.workspace.config_version
+                found = await self._reconfigured(name)
         return found.shelf
 
     async def settle(self, name: str) -> None:
@@ -154,12 +152,9 @@ class Library:
     async def reopen(self) -> None:
         """Open every workspace anew, and let go of the old indexes when their readers are done."""
         for name in list(self._open):
-            old = self._open[name]
+            self._retire_later(self._open[name])
             async with self._opening:
                 await self._opened(name)
-            retiring = asyncio.create_task(self._retire(old), name=f"retire {name}")
-            self._retiring.add(retiring)
-            retiring.add_done_callback(self._retiring.discard)
 
     async def close(self) -> None:
         """Close every workspace."""
@@ -168,6 +163,18 @@ class Library:
         await asyncio.gather(*self._retiring, return_exceptions=True)
         for name in list(self._open):
             await self.close_shelf(name)
+
+    async def _reconfigured(self, name: str) -> _Open:
+        found = self._open[name]
+        workspace = found.shelf.workspace
+        if found.shelf.generation != workspace.config.generation:
+            self._retire_later(found)
+            return await self._opened(name)
+        if found.configured != workspace.config_version:
+            await self._opener(found.shelf, found.stack)
+            await found.shelf.catch_up()
+            found.configured = workspace.config_version
+        return found
 
     async def _opened(self, name: str) -> _Open:
         workspace = await self._catalog.workspaces.get(name)
@@ -181,6 +188,11 @@ class Library:
             opened.follower = asyncio.create_task(self._following(shelf), name=f"follow {name}")
         self._open[name] = opened
         return opened
+
+    def _retire_later(self, old: _Open) -> None:
+        retiring = asyncio.create_task(self._retire(old))
+        self._retiring.add(retiring)
+        retiring.add_done_callback(self._retiring.discard)
 
     async def _retire(self, old: _Open) -> None:
         try:

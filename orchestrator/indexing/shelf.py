@@ -43,7 +43,8 @@ class Shelf:
         self._history: deque[tuple[float, int]] = deque()
         self._moved = asyncio.Event()
         self.workspace = workspace
-        self.roster = Roster(workspace.config.generation)
+        self.generation = workspace.config.generation
+        self.roster = Roster(self.generation)
         self.projections: dict[str, Projection[Any, Any]] = {}
 
     @property

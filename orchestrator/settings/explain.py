@@ -40,7 +40,7 @@ def _sentence(detail: ErrorDetails) -> str:
             return f"unknown {_stage(place[:-1])} '{wanted}'{did_you_mean(wanted, expected)}"
         case "union_tag_not_found":
             return f"{_stage(place)} needs a 'kind'"
-        case "extra_forbidden":
+        case "extra_forbidden" | "unexpected_keyword_argument":
             return _stray(place)
         case "missing":
             return f"{'.'.join(place)} is missing"

@@ -1,4 +1,4 @@
-"""A catalog in a new SQLite file, and its queue."""
+"""A catalog in a new SQLite file, its queue, and the default embedding model."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest_asyncio
 
 from adapters.catalog.database import Database
 from adapters.catalog.sqlite import SqliteCatalog, open_sqlite
+from adapters.embedder.onnx import OnnxEmbedder, open_onnx
 from adapters.queue.local import LocalQueue
 
 
@@ -42,3 +43,9 @@ def catalog(database: Database) -> SqliteCatalog:
 @pytest.fixture
 def queue(database: Database) -> LocalQueue:
     return LocalQueue(database)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def minilm(model_folder: Path) -> AsyncIterator[OnnxEmbedder]:
+    async with open_onnx(model_folder, threads=1) as opened:
+        yield opened

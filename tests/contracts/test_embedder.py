@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-import pytest_asyncio
 
 from adapters.embedder.mock import MockEmbedder
 from adapters.embedder.onnx import OnnxEmbedder, open_onnx
@@ -22,12 +20,6 @@ class TestMockEmbedder(EmbedderContract):
     @pytest.fixture
     def embedder(self) -> MockEmbedder:
         return MockEmbedder()
-
-
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def minilm(model_folder: Path) -> AsyncIterator[OnnxEmbedder]:
-    async with open_onnx(model_folder, threads=1) as opened:
-        yield opened
 
 
 class TestOnnxEmbedder(EmbedderContract):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from adapters.embedder.onnx import OnnxEmbedder
 from adapters.generator.extractive import ExtractiveGenerator
 from adapters.generator.mock import MockGenerator
 from orchestrator.contracts.generator import LUNCH, REFUNDS, GeneratorContract, told
@@ -27,12 +28,7 @@ class TestMockGenerator(GeneratorContract):
         await super().test_passages_that_do_not_answer_are_no_answer(generator)
 
 
-class TestExtractiveGenerator(GeneratorContract):
-    @pytest.fixture
-    def generator(self) -> ExtractiveGenerator:
-        chosen = options.ExtractiveGeneratorOptions(kind="extractive")
-        return ExtractiveGenerator(sentences=chosen.sentences, evidence=chosen.evidence)
-
+class Extractive(GeneratorContract):
     async def test_an_answer_is_made_of_the_passages_own_words(self, generator):
         said = await told(generator, "When are refunds paid?", LUNCH, REFUNDS)
 
@@ -42,3 +38,22 @@ class TestExtractiveGenerator(GeneratorContract):
         said = await told(generator, "Who founded the observatory in Samarkand?", LUNCH, REFUNDS)
 
         assert said.text == NOT_FOUND
+
+
+class TestExtractiveGeneratorByWords(Extractive):
+    @pytest.fixture
+    def generator(self) -> ExtractiveGenerator:
+        return extractive(None)
+
+
+class TestExtractiveGeneratorByMeaning(Extractive):
+    @pytest.fixture
+    def generator(self, minilm: OnnxEmbedder) -> ExtractiveGenerator:
+        return extractive(minilm)
+
+
+def extractive(embedder: OnnxEmbedder | None) -> ExtractiveGenerator:
+    chosen = options.ExtractiveGeneratorOptions(kind="extractive")
+    return ExtractiveGenerator(
+        sentences=chosen.sentences, evidence=chosen.evidence, embedder=embedder
+    )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -112,6 +114,30 @@ def test_logs_hold_no_question_and_no_answer(served: Served):
 
     assert "refunds" not in text.casefold()
     assert "7 days" not in text
+
+
+FAILING = """
+import structlog
+from orchestrator.telemetry import logs
+
+def answer(question):
+    try:
+        raise RuntimeError("out of order")
+    except RuntimeError as error:
+        structlog.get_logger("x").error("unexpected_error", error=repr(error), exc_info=error)
+
+logs.set_up("info")
+answer("how much does the chairman earn")
+"""
+
+
+def test_a_logged_failure_holds_no_variable():
+    ended = subprocess.run(
+        [sys.executable, "-c", FAILING], capture_output=True, text=True, timeout=60, check=True
+    )
+
+    assert "out of order" in json.loads(ended.stderr)["error"]
+    assert "chairman" not in ended.stderr
 
 
 def test_no_response_shows_the_inside(served: Served):

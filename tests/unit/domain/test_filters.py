@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -189,9 +187,7 @@ def test_a_filter_is_read_into_its_tree():
 
     tree = parse_filter(raw)
 
-    assert tree == And(
-        (Condition("year", "eq", 2026), Not(Or((Condition("year", "in", (1, 2)),))))
-    )
+    assert tree == And((Condition("year", "eq", 2026), Not(Or((Condition("year", "in", (1, 2)),)))))
 
 
 @pytest.mark.parametrize(
@@ -282,12 +278,13 @@ json_values = st.recursive(
 
 @given(json_values)
 def test_whatever_json_is_sent_is_read_or_refused(raw):
-    try:
-        tree = parse_filter(raw)
-    except Rejected as error:
-        assert error.field.startswith("filters")
-    else:
-        assert tree.matches(POLICY) in {True, False}
+    def outcome():
+        try:
+            return parse_filter(raw).matches(POLICY)
+        except Rejected as error:
+            return error.field
+
+    assert outcome() in {True, False} or outcome().startswith("filters")
 
 
 scalars = st.sampled_from(["", "a", "ab", 0, 1, 2.5, -1, True, False])
@@ -327,14 +324,3 @@ def test_in_is_any_of_several_eq(field, values, facts):
     assert holds(field, "in", values, facts) == any(
         holds(field, "eq", value, facts) for value in values
     )
-
-
-@given(json_values)
-def test_reading_does_not_change_what_is_read(raw):
-    before = json.dumps(raw)
-    try:
-        parse_filter(raw)
-    except Rejected:
-        pass
-
-    assert json.dumps(raw) == before

@@ -1,0 +1,126 @@
+"""The guard: no citation of a passage that was not given, however the text comes in pieces."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.answering.grounding import CitationGuard
+
+
+def shown(passages, *pieces):
+    guard = CitationGuard(passages)
+    text = "".join([*(guard.admit(piece) for piece in pieces), guard.finish()])
+    return text, guard.cited
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted", "cited"),
+    [
+        ("Paid in 7 days. [1]", "Paid in 7 days. [1]", {1}),
+        ("One [1] and two [2].", "One [1] and two [2].", {1, 2}),
+        ("One [1][2].", "One [1][2].", {1, 2}),
+        ("Paid in 7 days. [3]", "Paid in 7 days.", set()),
+        ("Paid [0] in [99] 7 days [2].", "Paid in 7 days [2].", {2}),
+        ("Paid [1][3][2].", "Paid [1][2].", {1, 2}),
+        ("Line\n[3]\nline", "Line\nline", set()),
+        ("[3] begins", " begins", set()),
+        ("a[1]", "a[1]", {1}),
+        ("[01]", "[01]", {1}),
+        ("nothing cited", "nothing cited", set()),
+        ("[a] [1 ] [ 1] [-1] []", "[a] [1 ] [ 1] [-1] []", set()),
+        ("an open [1", "an open [1", set()),
+        ("an open [", "an open [", set()),
+        ("ends in space \n", "ends in space", set()),
+        ("", "", set()),
+    ],
+)
+def test_citations_of_what_was_not_given_are_taken_out(text, wanted, cited):
+    assert shown(2, text) == (wanted, cited)
+
+
+def test_without_passages_nothing_can_be_cited():
+    assert shown(0, "Paid [0] [1].") == ("Paid.", set())
+
+
+def test_text_that_cannot_become_a_citation_is_shown_at_once():
+    guard = CitationGuard(2)
+
+    assert guard.admit("Paid in 7 days.") == "Paid in 7 days."
+    assert guard.admit(" More [a") == " More [a"
+
+
+@pytest.mark.parametrize("piece", ["Paid [", "Paid [1", "Paid [123456"])
+def test_an_unfinished_citation_is_held_back(piece):
+    guard = CitationGuard(2)
+
+    assert guard.admit(piece) == "Paid"
+
+
+def test_a_held_back_citation_is_shown_when_it_is_finished():
+    guard = CitationGuard(2)
+    guard.admit("Paid [")
+
+    assert guard.admit("2] now") == " [2] now"
+    assert guard.cited == {2}
+
+
+def test_what_is_held_back_is_shown_once():
+    guard = CitationGuard(2)
+    guard.admit("Paid [1")
+
+    assert guard.finish() == " [1"
+    assert guard.finish() == ""
+
+
+MARKER = re.compile(r"\[(\d{1,6})\]")
+WORDS = ["Paid", "in", "7", "days", ".", " ", "  ", "\n", "a[", "]", "[x]", "(1)", "[12", "1]"]
+MARKERS = ["[0]", "[1]", "[2]", "[3]", " [2]", " [7]", "[10]", "\n[4]", "[123456]"]
+texts = st.lists(st.sampled_from([*WORDS, *MARKERS]), max_size=16).map("".join)
+
+
+@st.composite
+def pieces_of_a_text(draw):
+    text = draw(texts)
+    cuts = sorted(draw(st.sets(st.integers(0, len(text)), max_size=len(text))))
+    return text, [text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
+
+
+@given(pieces_of_a_text(), st.integers(0, 12))
+def test_however_the_text_is_cut_the_same_is_shown(cut, passages):
+    text, pieces = cut
+
+    assert shown(passages, *pieces) == shown(passages, text)
+
+
+@given(pieces_of_a_text(), st.integers(0, 12))
+def test_what_is_cited_is_what_is_shown(cut, passages):
+    said, cited = shown(passages, *cut[1])
+
+    assert {int(number) for number in MARKER.findall(said)} >= cited
+    assert cited <= set(range(1, passages + 1))
+
+
+plain = st.lists(st.sampled_from(["Paid", "7", ".", " ", "\n", "(1)", *MARKERS]), max_size=16)
+
+
+@given(plain, st.integers(0, 12))
+def test_no_citation_of_what_was_not_given_is_shown(pieces, passages):
+    said, cited = shown(passages, *pieces)
+
+    numbers = {int(number) for number in MARKER.findall(said)}
+    assert numbers <= set(range(1, passages + 1))
+    assert numbers == cited
+
+
+@given(plain, st.integers(0, 12))
+def test_nothing_but_citations_and_space_is_taken_out(pieces, passages):
+    said, _ = shown(passages, *pieces)
+
+    def words(text):
+        return "".join(MARKER.sub("", text).split())
+
+    assert words(said) == words("".join(pieces))

@@ -1,0 +1,88 @@
+"""Searching: retrieval alone, by passage or by document."""
+
+from __future__ import annotations
+
+import pytest
+
+from orchestrator.answering.service import GROUP_DEPTH
+from orchestrator.domain.answers import Query
+from orchestrator.domain.errors import Conflict, NotFound, Unavailable
+from orchestrator.domain.identity import Scope
+from tests.unit.answering.stages import Stages
+
+REFUNDS = ("Refunds are paid.", "Fees are not refunded.")
+TRAVEL = ("Travel is approved.", "Hotels are paid for.")
+
+
+@pytest.fixture
+def stages():
+    made = Stages()
+    made.refunds = made.catalog.publish("default", *REFUNDS)
+    made.travel = made.catalog.publish("default", *TRAVEL)
+    return made
+
+
+def texts(retrieval):
+    return [one.chunk.text for one in retrieval.passages]
+
+
+async def test_a_search_gives_the_best_passages(stages):
+    found, timings = await stages.answering.search(Query("paid", top_k=3))
+
+    assert texts(found) == [*REFUNDS, TRAVEL[0]]
+    assert isinstance(timings, dict)
+
+
+async def test_a_search_by_document_gives_the_best_passage_of_each(stages):
+    found, _ = await stages.answering.search(Query("paid", top_k=2), by_document=True)
+
+    assert texts(found) == [REFUNDS[0], TRAVEL[0]]
+    assert [limit for _, limit in stages.retrieved] == [2 * GROUP_DEPTH]
+
+
+async def test_a_search_by_document_gives_no_more_documents_than_wanted(stages):
+    found, _ = await stages.answering.search(Query("paid", top_k=1), by_document=True)
+
+    assert texts(found) == [REFUNDS[0]]
+
+
+@pytest.mark.parametrize("mode", [None, "dense", "keyword", "hybrid"])
+async def test_a_search_is_made_in_the_mode_that_is_asked_for(stages, mode):
+    await stages.answering.search(Query("paid"), mode=mode)
+
+    assert stages.modes == [mode]
+
+
+async def test_a_search_is_normalised_and_pinned(stages):
+    await stages.answering.search(Query("  paid \n ﬁrst "))
+
+    ((query, _),) = stages.retrieved
+    assert (query.text, query.scope.revision) == ("paid first", 2)
+
+
+async def test_a_search_says_what_it_lacked(stages):
+    stages.degraded = ("keyword_retrieval",)
+
+    found, _ = await stages.answering.search(Query("paid"))
+
+    assert found.degraded == ("keyword_retrieval",)
+
+
+async def test_without_retrieval_there_is_no_search(stages):
+    stages.retrieval_down = True
+
+    with pytest.raises(Unavailable):
+        await stages.answering.search(Query("paid"))
+
+
+async def test_a_search_shows_nothing_that_was_withdrawn_meanwhile(stages):
+    stages.after_retrieval = lambda: stages.withdraw(stages.refunds[0])
+
+    with pytest.raises(Conflict, match="withdrawn"):
+        await stages.answering.search(Query("paid"))
+
+
+@pytest.mark.parametrize("act", ["search", "answer"])
+async def test_an_unknown_workspace_is_not_found(stages, act):
+    with pytest.raises(NotFound, match="nowhere"):
+        await getattr(stages.answering, act)(Query("paid", Scope("nowhere")))

@@ -1,0 +1,193 @@
+"""Fakes that are passed in: a catalog in dicts, indexes that are told what to find."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from orchestrator.domain.documents import Chunk
+from orchestrator.domain.errors import NotFound, RagError
+from orchestrator.domain.identity import EVERYONE
+from orchestrator.domain.passages import Hit
+from orchestrator.domain.workspaces import Workspace, WorkspaceConfig
+from orchestrator.ports.catalog import Delta, Rights, Row
+from tests.builders import chunk, ids_of
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def workspace(name: str = "default", **values: Any) -> Workspace:
+    """A workspace at revision 0, unless said otherwise."""
+    known = {"uid": f"uid of {name}", "revision": 0, "config": WorkspaceConfig()}
+    return Workspace(**{**known, "name": name, "config_version": 1, "created_at": NOW, **values})
+
+
+class FakeCatalog:
+    """Workspaces, log and chunks, as the ports of the same names; `down` is raised by every read.
+
+    `reads` counts how often a workspace was read.
+    """
+
+    def __init__(self, *known: Workspace) -> None:
+        self.known = {one.name: one for one in known}
+        self.down: RagError | None = None
+        self.reads = 0
+        self.texts_read: list[list[int]] = []
+        self._rows: dict[str, dict[int, Row]] = {}
+        self._rights: dict[str, dict[str, tuple[int, Rights]]] = {}
+        self._chunks: dict[int, Chunk] = {}
+
+    @property
+    def workspaces(self) -> FakeCatalog:
+        return self
+
+    log = chunks = workspaces
+
+    async def get(self, name: str) -> Workspace:
+        self.reads += 1
+        self._answers()
+        if name not in self.known:
+            raise NotFound(f"there is no workspace '{name}'", code="unknown_workspace")
+        return self.known[name]
+
+    async def by_uid(self, uid: str) -> Workspace:
+        self._answers()
+        for one in self.known.values():
+            if one.uid == uid:
+                return one
+        raise NotFound("the workspace is gone", code="unknown_workspace")
+
+    async def since(self, workspace: str, revision: int) -> Delta:
+        self._answers()
+        now = (await self.by_uid(workspace)).revision
+        rows = [
+            row
+            for row in self._rows.get(workspace, {}).values()
+            if max(row.added, row.removed or 0) > revision
+        ]
+        rights = [r for at, r in self._rights.get(workspace, {}).values() if at > revision]
+        return Delta(now, rows, rights)
+
+    async def read(self, ids: Sequence[int]) -> Sequence[Chunk]:
+        self._answers()
+        self.texts_read.append(list(ids))
+        return [self._chunks[one] for one in ids if one in self._chunks]
+
+    def configure(self, name: str, **values: Any) -> None:
+        now = self.known[name]
+        config = replace(now.config, **values)
+        self.known[name] = replace(now, config=config, config_version=now.config_version + 1)
+
+    def publish(self, name: str, *texts: str, acl: Sequence[str] = (EVERYONE,)) -> list[int]:
+        """One more document, of these chunks; their ids."""
+        revision, uid = self._advance(name)
+        first = len(self._chunks) + 1
+        ids = list(range(first, first + len(texts)))
+        document = f"document-{first}"
+        for chunk_id, text in zip(ids, texts, strict=True):
+            self._chunks[chunk_id] = replace(chunk(text, chunk_id=chunk_id), document_id=document)
+            self._rows.setdefault(uid, {})[chunk_id] = Row(chunk_id, document, 1, revision, None)
+        rights = Rights(document, frozenset(acl), {}, deleted=False)
+        self._rights.setdefault(uid, {})[document] = (revision, rights)
+        return ids
+
+    def supersede(self, name: str, chunk_id: int) -> None:
+        """A newer version of its document takes the chunk's place."""
+        revision, uid = self._advance(name)
+        self._rows[uid][chunk_id] = replace(self._rows[uid][chunk_id], removed=revision)
+
+    def delete(self, name: str, chunk_id: int) -> None:
+        """Delete the document that holds the chunk, and its chunks."""
+        revision, uid = self._advance(name)
+        document = self._rows[uid][chunk_id].document_id
+        gone = [one for one, row in self._rows[uid].items() if row.document_id == document]
+        for one in gone:
+            del self._rows[uid][one], self._chunks[one]
+        rights = Rights(document, frozenset(), {}, deleted=True)
+        self._rights[uid][document] = (revision, rights)
+
+    def _advance(self, name: str) -> tuple[int, str]:
+        now = self.known[name]
+        self.known[name] = replace(now, revision=now.revision + 1)
+        return now.revision + 1, now.uid
+
+    def _answers(self) -> None:
+        if self.down:
+            raise self.down
+
+
+class FakeIndex:
+    """An index that finds what it was told to, and notes what was asked of it.
+
+    With a `gate`, it applies nothing before the gate is open.
+    """
+
+    def __init__(self, *held: int, hits: Sequence[Hit] = ()) -> None:
+        self.ids = set(held)
+        self.hits = hits
+        self.applied: list[tuple[list[int], list[Any], list[int]]] = []
+        self.asked: list[tuple[Any, Any, int]] = []
+        self.helds = 0
+        self.saves = 0
+        self.gate: asyncio.Event | None = None
+        self.down: Exception | None = None
+
+    async def held(self) -> Any:
+        self.helds += 1
+        return ids_of(sorted(self.ids))
+
+    async def apply(self, ids: Any, contents: Sequence[Any], *, remove: Any) -> None:
+        if self.gate:
+            await self.gate.wait()
+        if self.down:
+            raise self.down
+        self.applied.append((ids.tolist(), list(contents), remove.tolist()))
+        self.ids = (self.ids | set(ids.tolist())) - set(remove.tolist())
+
+    async def search(self, question: Any, *, scope: Any, limit: int) -> Sequence[Hit]:
+        self.asked.append((question, scope, limit))
+        return self.hits[:limit]
+
+    async def save(self) -> None:
+        self.saves += 1
+
+
+async def numbered(ids: Any) -> AsyncIterator[tuple[Any, list[str]]]:
+    """A projection's source of texts, in batches of two."""
+    for start in range(0, len(ids), 2):
+        batch = ids[start : start + 2]
+        yield np.asarray(batch), [f"text {one}" for one in batch.tolist()]
+
+
+class Watcher:
+    """An observer that remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.dropped_chunks: list[tuple[str, int]] = []
+        self.stumbles: list[tuple[str, BaseException]] = []
+        self.outcomes: dict[str, str | None] = {}
+        self.waits: list[RagError] = []
+
+    def dropped(self, workspace: str, chunk_id: int) -> None:
+        self.dropped_chunks.append((workspace, chunk_id))
+
+    def stumbled(self, workspace: str, error: BaseException) -> None:
+        self.stumbles.append((workspace, error))
+
+    def ingested(self, document_id: str, error: str | None) -> None:
+        self.outcomes[document_id] = error
+
+    def worker_waits(self, error: RagError) -> None:
+        self.waits.append(error)
+
+
+async def until(condition: Any, seconds: float = 5.0) -> None:
+    """Wait until the condition holds."""
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110  # anything may be waited for here
+            await asyncio.sleep(0.002)

@@ -1,0 +1,418 @@
+"""The library: workspaces are opened once, kept abreast, and closed with what they opened."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from orchestrator.domain.errors import Conflict, Misconfigured, NotFound, Unavailable
+from orchestrator.domain.identity import Principal, Scope
+from orchestrator.domain.passages import Candidate, Passage
+from orchestrator.indexing import library as module
+from orchestrator.indexing.library import Library
+from orchestrator.indexing.projection import Projection
+from tests.unit.fakes import FakeCatalog, FakeIndex, Watcher, numbered, until, workspace
+
+ANYONE = Scope("default", revision=99)
+
+
+class Openings:
+    """Opens one index for each configuration, and notes when they are opened and closed."""
+
+    def __init__(self):
+        self.indexes = []
+        self.closed = []
+        self.gate = None
+        self.fails = None
+
+    async def __call__(self, shelf, stack):
+        if self.gate:
+            await self.gate.wait()
+        role = f"keywords:{shelf.workspace.config.keywords}"
+        if role in shelf.projections:
+            return
+        index = FakeIndex()
+        self.indexes.append(index)
+        stack.callback(self.closed.append, index)
+        if self.fails:
+            raise self.fails
+        shelf.projections[role] = Projection(index, numbered)
+
+
+class Stage:
+    def __init__(self, *, follow=False):
+        self.catalog = FakeCatalog(workspace("default"), workspace("legal"))
+        self.openings = Openings()
+        self.watcher = Watcher()
+        self.library = Library(self.catalog, self.openings, self.watcher, follow=follow)
+
+    def end_lease(self, name="default"):
+        self.library._open[name].shelf._read_at = -1.0
+
+
+@pytest.fixture
+def stage():
+    return Stage()
+
+
+@pytest.fixture
+async def following():
+    made = Stage(follow=True)
+    yield made
+    await made.library.close()
+
+
+async def test_a_workspace_is_opened_caught_up_when_it_is_first_asked_for(stage):
+    stage.catalog.publish("default", "Refunds.", "Fees.")
+
+    moment = await stage.library.pin("default")
+
+    assert (moment.revision, moment.current) == (1, True)
+    assert moment.workspace == stage.catalog.known["default"]
+    assert [one.ids for one in stage.openings.indexes] == [{1, 2}]
+
+
+async def test_a_workspace_is_opened_once_however_many_ask_at_the_same_time(stage):
+    stage.openings.gate = asyncio.Event()
+    asking = [asyncio.create_task(stage.library.shelf("default")) for _ in range(20)]
+    await asyncio.sleep(0.01)
+
+    stage.openings.gate.set()
+    shelves = await asyncio.gather(*asking)
+
+    assert len(stage.openings.indexes) == 1
+    assert all(one is shelves[0] for one in shelves)
+
+
+async def test_workspaces_have_shelves_of_their_own(stage):
+    assert await stage.library.shelf("default") is not await stage.library.shelf("legal")
+    assert len(stage.openings.indexes) == 2
+
+
+async def test_an_unknown_workspace_is_not_found_and_leaves_nothing_open(stage):
+    with pytest.raises(NotFound, match="nowhere"):
+        await stage.library.pin("nowhere")
+
+    assert stage.library._open == {}
+
+
+async def test_what_was_opened_is_closed_when_opening_fails(stage):
+    stage.openings.fails = Misconfigured("no such index")
+
+    with pytest.raises(Misconfigured):
+        await stage.library.pin("default")
+
+    assert stage.openings.closed == stage.openings.indexes
+    assert stage.library._open == {}
+
+
+async def test_an_opening_that_failed_is_tried_again(stage):
+    stage.openings.fails = Unavailable("index", "down")
+    with pytest.raises(Unavailable):
+        await stage.library.pin("default")
+    stage.openings.fails = None
+
+    assert (await stage.library.pin("default")).revision == 0
+
+
+async def test_a_moment_that_lags_behind_is_not_current(stage):
+    await stage.library.pin("default")
+    stage.catalog.publish("default", "Refunds.")
+    stage.end_lease()
+
+    moment = await stage.library.pin("default")
+
+    assert (moment.revision, moment.workspace.revision, moment.current) == (0, 1, False)
+
+
+async def test_settling_makes_everything_published_so_far_findable(stage):
+    await stage.library.pin("default")
+    stage.catalog.publish("default", "Refunds.")
+
+    await stage.library.settle("default")
+
+    assert (await stage.library.pin("default")).revision == 1
+
+
+async def test_a_new_configuration_opens_what_it_names_and_keeps_what_was_open(stage):
+    stage.catalog.publish("default", "Refunds.")
+    shelf = await stage.library.shelf("default")
+    stage.catalog.configure("default", keywords="other")
+    stage.end_lease()
+
+    again = await stage.library.shelf("default")
+
+    assert again is shelf
+    assert shelf.projections.keys() == {"keywords:default", "keywords:other"}
+    assert [one.ids for one in stage.openings.indexes] == [{1}, {1}]
+    assert stage.openings.closed == []
+
+
+async def test_a_workspace_that_was_replaced_is_opened_anew(stage):
+    old = await stage.library.shelf("default")
+    stage.catalog.known["default"] = workspace("default", uid="another")
+    stage.end_lease()
+
+    new = await stage.library.shelf("default")
+
+    assert (old.workspace.uid, new.workspace.uid) == ("uid of default", "another")
+    assert stage.openings.closed == [stage.openings.indexes[0]]
+
+
+async def test_a_workspace_that_was_deleted_is_not_found_and_is_closed(stage):
+    await stage.library.shelf("default")
+    del stage.catalog.known["default"]
+    stage.end_lease()
+
+    with pytest.raises(NotFound):
+        await stage.library.shelf("default")
+
+    assert stage.openings.closed == stage.openings.indexes
+    assert stage.library._open == {}
+
+
+async def test_closing_saves_what_has_changed_and_then_closes_it(stage):
+    stage.catalog.publish("default", "Refunds.")
+    await stage.library.shelf("default")
+    (index,) = stage.openings.indexes
+    saved_before = []
+    stage.openings.closed = type(
+        "Noting", (list,), {"append": lambda _, one: saved_before.append(one.saves)}
+    )()
+    stage.library._open["default"].stack.callback(stage.openings.closed.append, index)
+
+    await stage.library.close()
+
+    assert saved_before[0] == 1
+    assert stage.library._open == {}
+
+
+async def test_what_cannot_be_saved_is_closed_all_the_same(stage):
+    stage.catalog.publish("default", "Refunds.")
+    await stage.library.shelf("default")
+
+    async def full():
+        raise Unavailable("index", "the disk is full")
+
+    stage.openings.indexes[0].save = full
+
+    with pytest.raises(Unavailable):
+        await stage.library.close_shelf("default")
+
+    assert stage.openings.closed == stage.openings.indexes
+
+
+async def test_closing_what_is_not_open_does_nothing(stage):
+    await stage.library.close_shelf("default")
+
+    assert stage.openings.closed == []
+
+
+def passages(stage, *ids):
+    return stage.library.read(
+        stage.library._open["default"].shelf, [Candidate(one, 0.5, {}) for one in ids], ANYONE
+    )
+
+
+async def test_candidates_are_read_in_their_order(stage):
+    stage.catalog.publish("default", "One.", "Two.", "Three.")
+    await stage.library.pin("default")
+
+    found = await passages(stage, 3, 1)
+
+    assert [one.chunk.text for one in found] == ["Three.", "One."]
+
+
+async def test_what_was_read_is_remembered(stage):
+    stage.catalog.publish("default", "One.", "Two.", "Three.")
+    await stage.library.pin("default")
+    await passages(stage, 3, 1)
+
+    await passages(stage, 1, 2, 3)
+
+    assert stage.catalog.texts_read == [[3, 1], [2]]
+
+
+async def test_only_so_much_is_remembered(stage, monkeypatch):
+    monkeypatch.setattr(module, "REMEMBERED_CHUNKS", 2)
+    stage.catalog.publish("default", "One.", "Two.", "Three.")
+    await stage.library.pin("default")
+
+    await passages(stage, 1, 2)
+    await passages(stage, 3)
+    await passages(stage, 2, 1)
+
+    assert stage.catalog.texts_read == [[1, 2], [3], [1]]
+
+
+async def test_what_a_deletion_took_is_forgotten(stage):
+    (chunk_id,) = stage.catalog.publish("default", "One.")
+    await stage.library.pin("default")
+    await passages(stage, chunk_id)
+    stage.catalog.delete("default", chunk_id)
+
+    await stage.library.settle("default")
+
+    assert stage.library._chunks == {}
+
+
+async def test_a_candidate_that_the_scope_must_not_see_is_held_back_and_told(stage):
+    (secret,) = stage.catalog.publish("default", "Secret.", acl=["board"])
+    (plain,) = stage.catalog.publish("default", "Plain.")
+    await stage.library.pin("default")
+
+    found = await passages(stage, secret, plain, 99)
+
+    assert [one.chunk.text for one in found] == ["Plain."]
+    assert stage.watcher.dropped_chunks == [("default", secret), ("default", 99)]
+
+
+async def quoted(stage):
+    (chunk_id,) = stage.catalog.publish("default", "One.")
+    moment = await stage.library.pin("default")
+    scope = Scope("default", revision=moment.revision)
+    (chunk,) = await stage.catalog.read([chunk_id])
+    return moment, [Passage(chunk, 0.5)], scope
+
+
+async def test_passages_that_may_still_be_shown_are_confirmed(stage):
+    await stage.library.confirm(*await quoted(stage))
+
+
+async def test_a_superseded_passage_may_still_be_shown_to_who_is_pinned_before(stage):
+    moment, found, scope = await quoted(stage)
+    stage.catalog.supersede("default", found[0].chunk.id)
+    stage.end_lease()
+
+    await stage.library.confirm(moment, found, scope)
+
+
+async def test_a_deleted_passage_is_a_conflict(stage):
+    moment, found, scope = await quoted(stage)
+    stage.catalog.delete("default", found[0].chunk.id)
+    stage.end_lease()
+
+    with pytest.raises(Conflict) as caught:
+        await stage.library.confirm(moment, found, scope)
+
+    assert (caught.value.code, caught.value.retry_after) == ("source_withdrawn", 0)
+
+
+async def test_a_passage_of_a_deleted_workspace_is_not_confirmed(stage):
+    moment, found, scope = await quoted(stage)
+    del stage.catalog.known["default"]
+    stage.end_lease()
+
+    with pytest.raises(NotFound):
+        await stage.library.confirm(moment, found, scope)
+
+
+async def test_a_passage_for_other_groups_is_a_conflict(stage):
+    moment, found, _ = await quoted(stage)
+    stranger = Scope("default", Principal("x", frozenset({"x"})), revision=1)
+
+    with pytest.raises(Conflict):
+        await stage.library.confirm(moment, found, stranger)
+
+
+async def test_a_follower_keeps_a_workspace_abreast(following):
+    await following.library.pin("default")
+    following.catalog.publish("default", "One.")
+
+    await following.library.settle("default")
+    await until(lambda: following.library._open["default"].shelf.revision == 1)
+
+    assert following.library.stalled() == []
+
+
+async def test_a_follower_goes_on_after_an_outage(following, monkeypatch):
+    monkeypatch.setattr(module, "POLL_S", 0.01)
+    monkeypatch.setattr(module, "RETRY_S", 0.01)
+    await following.library.pin("default")
+    following.catalog.down = Unavailable("catalog", "locked")
+    following.end_lease()
+    await until(lambda: following.watcher.stumbles)
+
+    following.catalog.publish("default", "One.")
+    following.catalog.down = None
+    await until(lambda: following.openings.indexes[0].ids)
+
+    assert following.watcher.stumbles[0][0] == "default"
+    assert following.library.stalled() == []
+
+
+async def test_a_follower_goes_on_after_a_full_disk(following, monkeypatch):
+    monkeypatch.setattr(module, "POLL_S", 0.01)
+    monkeypatch.setattr(module, "RETRY_S", 0.01)
+    await following.library.pin("default")
+    (index,) = following.openings.indexes
+    index.down = OSError(28, "No space left on device")
+    following.catalog.publish("default", "One.")
+    await until(lambda: following.watcher.stumbles)
+
+    index.down = None
+    await until(lambda: index.ids)
+
+    assert following.library.stalled() == []
+
+
+async def test_a_follower_ends_with_its_workspace(following, monkeypatch):
+    monkeypatch.setattr(module, "POLL_S", 0.01)
+    await following.library.pin("default")
+    follower = following.library._open["default"].follower
+    del following.catalog.known["default"]
+    following.end_lease()
+
+    await until(follower.done)
+
+    assert follower.exception() is None
+
+
+async def test_a_follower_that_has_ended_is_told(following):
+    await following.library.pin("default")
+    await following.library.pin("legal")
+    (index,) = [one._index for one in following.library._open["legal"].shelf.projections.values()]
+    index.down = ValueError("a defect")
+    following.catalog.publish("legal", "One.")
+    await (await following.library.shelf("legal")).refresh()
+
+    await until(following.library.stalled)
+
+    assert following.library.stalled() == ["legal"]
+
+
+async def test_reopening_opens_anew_and_lets_readers_of_the_old_go_on(stage):
+    stage.catalog.publish("default", "One.")
+    old = await stage.library.shelf("default")
+
+    await stage.library.reopen()
+    new = await stage.library.shelf("default")
+
+    assert new is not old
+    assert [one.ids for one in stage.openings.indexes] == [{1}, {1}]
+    assert stage.openings.closed == []
+    await stage.library.close()
+
+
+async def test_the_old_is_closed_when_its_readers_are_done(stage, monkeypatch):
+    monkeypatch.setattr(module, "READER_S", 0.01)
+    await stage.library.shelf("default")
+    old = stage.openings.indexes[0]
+
+    await stage.library.reopen()
+    await until(lambda: stage.openings.closed == [old])
+
+    await stage.library.close()
+    assert stage.openings.closed == stage.openings.indexes
+
+
+async def test_closing_does_not_wait_for_the_readers_of_the_old(stage):
+    await stage.library.shelf("default")
+    await stage.library.reopen()
+    await asyncio.sleep(0)
+
+    async with asyncio.timeout(2):
+        await stage.library.close()
+
+    assert len(stage.openings.closed) == 2

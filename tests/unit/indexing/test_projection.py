@@ -1,0 +1,155 @@
+"""A projection follows its roster, and says how far it has come only when it is there."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from orchestrator.domain.errors import Unavailable
+from orchestrator.domain.passages import Hit
+from orchestrator.indexing.projection import Projection
+from tests.builders import Ledger
+from tests.unit.fakes import FakeIndex, numbered, until
+
+
+async def test_what_the_roster_has_and_the_index_lacks_is_added_in_batches():
+    ledger, index = Ledger(), FakeIndex()
+    ledger.publish(3)
+    projection = Projection(index, numbered)
+
+    await projection.catch_up(ledger.roster)
+
+    assert index.applied == [([1, 2], ["text 1", "text 2"], []), ([3], ["text 3"], [])]
+    assert projection.revision == 1
+
+
+async def test_what_the_roster_has_no_more_is_removed():
+    ledger, index = Ledger(), FakeIndex()
+    ledger.publish(2)
+    ledger.publish(1)
+    projection = Projection(index, numbered)
+    await projection.catch_up(ledger.roster)
+    ledger.delete(1)
+
+    await projection.catch_up(ledger.roster)
+
+    assert index.applied[-1] == ([], [], [1, 2])
+    assert (index.ids, projection.revision) == ({3}, 3)
+
+
+async def test_an_index_that_kept_something_is_only_told_the_difference():
+    ledger, index = Ledger(), FakeIndex(1, 2, 9)
+    ledger.publish(3)
+
+    await Projection(index, numbered).catch_up(ledger.roster)
+
+    assert index.applied == [([3], ["text 3"], []), ([], [], [9])]
+
+
+async def test_an_index_is_asked_once_what_it_holds():
+    ledger, index = Ledger(), FakeIndex()
+    projection = Projection(index, numbered)
+    for _ in range(3):
+        ledger.publish(1)
+        await projection.catch_up(ledger.roster)
+
+    assert index.helds == 1
+    assert index.ids == {1, 2, 3}
+
+
+async def test_where_nothing_differs_nothing_is_applied():
+    ledger, index = Ledger(), FakeIndex()
+    ledger.publish(2)
+    projection = Projection(index, numbered)
+    await projection.catch_up(ledger.roster)
+    ledger.grant(1, acl={"legal"})
+
+    await projection.catch_up(ledger.roster)
+
+    assert len(index.applied) == 1
+    assert projection.revision == 2
+
+
+async def test_the_revision_moves_when_all_is_applied_and_not_before():
+    ledger, index = Ledger(), FakeIndex()
+    index.gate = asyncio.Event()
+    ledger.publish(3)
+    projection = Projection(index, numbered)
+
+    catching_up = asyncio.create_task(projection.catch_up(ledger.roster))
+    await until(lambda: index.helds == 1)
+    await asyncio.sleep(0.01)
+
+    assert projection.revision == 0
+
+    index.gate.set()
+    await catching_up
+
+    assert projection.revision == 1
+
+
+async def test_what_is_published_meanwhile_waits_for_the_next_time():
+    ledger, index = Ledger(), FakeIndex()
+    index.gate = asyncio.Event()
+    ledger.publish(1)
+    projection = Projection(index, numbered)
+    catching_up = asyncio.create_task(projection.catch_up(ledger.roster))
+    await until(lambda: index.helds == 1)
+    ledger.publish(1)
+    index.gate.set()
+
+    await catching_up
+
+    assert (projection.revision, index.ids) == (1, {1})
+
+    await projection.catch_up(ledger.roster)
+
+    assert (projection.revision, index.ids) == (2, {1, 2})
+
+
+async def test_after_a_failure_the_revision_stays_and_the_rest_is_done_later():
+    ledger, index = Ledger(), FakeIndex()
+    ledger.publish(3)
+    projection = Projection(index, numbered)
+    index.down = Unavailable("index", "full")
+    with pytest.raises(Unavailable):
+        await projection.catch_up(ledger.roster)
+
+    assert projection.revision == 0
+
+    index.down = None
+    await projection.catch_up(ledger.roster)
+
+    assert (projection.revision, index.ids) == (1, {1, 2, 3})
+
+
+async def test_an_index_is_saved_when_it_has_changed_since():
+    ledger, index = Ledger(), FakeIndex()
+    projection = Projection(index, numbered)
+    await projection.save()
+
+    assert index.saves == 0
+
+    ledger.publish(1)
+    await projection.catch_up(ledger.roster)
+    await projection.save()
+    await projection.save()
+
+    assert index.saves == 1
+
+    ledger.delete(1)
+    await projection.catch_up(ledger.roster)
+    await projection.save()
+
+    assert index.saves == 2
+
+
+async def test_a_search_is_the_indexs_own():
+    index = FakeIndex(hits=[Hit(2, 0.5), Hit(1, 0.25)])
+    scope = Ledger().scope()
+
+    hits = await Projection(index, numbered).search("refunds", scope=scope, limit=1)
+
+    assert hits == [Hit(2, 0.5)]
+    assert index.asked == [("refunds", scope, 1)]

@@ -1,0 +1,283 @@
+"""The roster against a model that keeps everything and computes visibility by its definition."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.domain.filters import And, Condition, Not
+from orchestrator.domain.identity import Principal, Scope
+from orchestrator.indexing.roster import Roster
+from orchestrator.ports.catalog import Delta, Rights, Row
+from tests.builders import Ledger
+
+GROUPS = ("everyone", "legal", "board")
+FILTERS = (None, Condition("year", "eq", 2026), Not(Condition("year", "eq", 2026)))
+OTHER_GENERATION = 2
+
+
+@dataclass
+class Model:
+    """Every row and every right there ever was."""
+
+    revision: int = 0
+    forgotten: int = 0
+    rows: dict[int, Row] = None
+    rights: dict[str, Rights] = None
+
+    def __post_init__(self):
+        self.rows, self.rights = {}, {}
+
+    def seen(self, scope):
+        return [
+            row.chunk_id
+            for row in self.rows.values()
+            if row.generation == 1
+            and row.added <= scope.revision
+            and (row.removed is None or row.removed > scope.revision)
+            and not (right := self.rights[row.document_id]).deleted
+            and right.acl & scope.principal.groups
+            and (scope.filters is None or scope.filters.matches(right.metadata))
+        ]
+
+    def held(self):
+        return [
+            row.chunk_id
+            for row in self.rows.values()
+            if row.generation == 1
+            and (row.removed is None or row.removed > self.forgotten)
+            and not self.rights[row.document_id].deleted
+        ]
+
+
+class Change:
+    """Applies one random change to the model, and says which rows and rights it touched."""
+
+    def __init__(self, model):
+        self.model = model
+        self.rows, self.rights = {}, {}
+
+    def publish(self, document, count, acl, year, generation):
+        self.model.revision += 1
+        self.supersede(document, generation)
+        first = len(self.model.rows) + 1
+        for chunk_id in range(first, first + count):
+            self._row(Row(chunk_id, document, generation, self.model.revision, None))
+        self._right(Rights(document, acl, {"year": year}, deleted=False))
+
+    def supersede(self, document, generation):
+        for row in list(self.model.rows.values()):
+            if (row.document_id, row.generation, row.removed) == (document, generation, None):
+                self._row(replace(row, removed=self.model.revision))
+
+    def grant(self, document, acl, year):
+        if document in self.model.rights:
+            self.model.revision += 1
+            self._right(Rights(document, acl, {"year": year}, deleted=False))
+
+    def delete(self, document):
+        if document in self.model.rights:
+            self.model.revision += 1
+            self._right(Rights(document, frozenset(), {}, deleted=True))
+
+    def _row(self, row):
+        self.model.rows[row.chunk_id] = self.rows[row.chunk_id] = row
+
+    def _right(self, right):
+        self.model.rights[right.document_id] = self.rights[right.document_id] = right
+
+    def delta(self):
+        """What the catalog's log gives: chunks of deleted documents are gone."""
+        rows = [r for r in self.rows.values() if not self.model.rights[r.document_id].deleted]
+        rows.sort(key=lambda row: row.chunk_id)
+        return Delta(self.model.revision, rows, list(self.rights.values()))
+
+
+documents = st.integers(0, 4)
+acls = st.frozensets(st.sampled_from(GROUPS), min_size=1)
+years = st.sampled_from([2025, 2026])
+steps = st.one_of(
+    st.tuples(
+        st.just("publish"), documents, st.integers(0, 3), acls, years, st.sampled_from([1, 1, 1, 2])
+    ),
+    st.tuples(st.just("grant"), documents, acls, years),
+    st.tuples(st.just("delete"), documents),
+    st.tuples(st.just("tell")),
+    st.tuples(st.just("forget"), st.integers(0, 12)),
+)
+
+
+def scopes(model):
+    return [
+        Scope("w", Principal("p", frozenset(groups)), filters, revision)
+        for groups in (GROUPS[:1], GROUPS[1:2], GROUPS[1:], ())
+        for filters in FILTERS
+        for revision in range(model.forgotten, model.revision + 1)
+    ]
+
+
+def lives(steps):
+    """Run the steps; yields model and roster after each time that the roster was told."""
+    model, roster, names = Model(), Roster(1), dict(enumerate("abcde"))
+    change, deleted_before = Change(model), set()
+    for what, *rest in [*steps, ("tell",)]:
+        if what == "tell":
+            delta = change.delta()
+            gone = roster.apply(delta).tolist()
+            change = Change(model)
+            yield model, roster, gone
+        elif what == "forget":
+            model.forgotten = max(model.forgotten, min(rest[0], roster.revision))
+            roster.forget(model.forgotten)
+        else:
+            document = names[rest[0]]
+            getattr(change, what)(document, *rest[1:])
+            if what == "delete" and document in model.rights:  # its id is never used again
+                deleted_before.add(document)
+                names[rest[0]] = f"{document}'"
+
+
+@given(st.lists(steps, max_size=18))
+def test_a_scope_selects_what_the_definition_says(steps):
+    for model, roster, _ in lives(steps):
+        for scope in scopes(model):
+            assert roster.select(scope).ids.tolist() == model.seen(scope)
+
+
+@given(st.lists(steps, max_size=18))
+def test_one_chunk_is_seen_when_it_is_selected(steps):
+    for model, roster, _ in lives(steps):
+        for scope in scopes(model)[:: max(1, len(scopes(model)) // 6)]:
+            seen = {one for one in range(len(model.rows) + 3) if roster.sees(one, scope)}
+            assert seen == set(model.seen(scope))
+
+
+@given(st.lists(steps, max_size=18))
+def test_an_index_must_hold_what_is_live_or_was_not_forgotten(steps):
+    for model, roster, _ in lives(steps):
+        assert roster.revision == model.revision
+        assert set(roster.ids.tolist()) == set(model.held())
+        assert roster.ids.tolist() == sorted(roster.ids.tolist())
+
+
+@given(st.lists(steps, max_size=18))
+def test_a_deletion_names_the_chunks_that_it_took_once(steps):
+    before, named = set(), []
+    for _, roster, gone in lives(steps):
+        named += gone
+        assert not set(gone) & set(roster.ids.tolist())
+        assert set(gone) <= before | set(gone)
+        before = set(roster.ids.tolist())
+
+    assert len(named) == len(set(named))
+
+
+def test_a_deletion_tells_which_chunks_were_in_the_document():
+    ledger = Ledger()
+    first, second = ledger.publish(2)
+    (other,) = ledger.publish(1)
+    gone = Rights("document-1", frozenset(), {}, deleted=True)
+
+    taken = ledger.roster.apply(Delta(3, (), [gone]))
+
+    assert taken.tolist() == [first, second]
+    assert ledger.roster.ids.tolist() == [other]
+
+
+def test_a_deletion_hides_a_document_at_every_revision():
+    ledger = Ledger()
+    (chunk_id,) = ledger.publish(1)
+    before = ledger.scope()
+
+    ledger.delete(chunk_id)
+
+    assert ledger.roster.select(before).ids.tolist() == []
+    assert not ledger.roster.sees(chunk_id, before)
+
+
+def test_rights_are_those_of_now_at_every_revision():
+    ledger = Ledger()
+    (chunk_id,) = ledger.publish(1)
+    before = ledger.scope()
+
+    ledger.grant(chunk_id, acl={"board"})
+
+    assert ledger.roster.select(before).ids.tolist() == []
+    assert ledger.roster.select(ledger.scope("board", revision=1)).ids.tolist() == [chunk_id]
+
+
+def test_a_superseded_chunk_is_seen_by_those_pinned_before_until_it_is_forgotten():
+    ledger = Ledger()
+    old = ledger.publish(1)
+    before = ledger.scope()
+    ledger.supersede(old)
+
+    assert ledger.roster.select(before).ids.tolist() == old
+    assert ledger.roster.select(ledger.scope()).ids.tolist() == []
+
+    ledger.roster.forget(2)
+
+    assert ledger.roster.ids.tolist() == []
+
+
+def test_a_selection_is_the_same_object_while_nothing_changes():
+    ledger = Ledger()
+    ledger.publish(2)
+
+    first = ledger.roster.select(ledger.scope())
+
+    assert ledger.roster.select(ledger.scope()) is first
+
+    ledger.publish(1)
+
+    assert ledger.roster.select(ledger.scope()) is not first
+
+
+def test_scopes_that_differ_have_selections_of_their_own():
+    ledger = Ledger()
+    (open_to_all,) = ledger.publish(1, metadata={"year": 2025})
+    (legal,) = ledger.publish(1, acl={"legal"}, metadata={"year": 2026})
+    both = ("everyone", "legal")
+
+    def seen(*groups, filters=None):
+        return ledger.roster.select(ledger.scope(*groups, filters=filters)).ids.tolist()
+
+    assert seen(*both) == [open_to_all, legal]
+    assert seen("legal") == [legal]
+    assert seen(*both, filters=Condition("year", "eq", 2025)) == [open_to_all]
+    assert seen(*both, filters=And((Condition("year", "gt", 2025),))) == [legal]
+
+
+def test_only_so_many_selections_are_remembered():
+    ledger = Ledger()
+    ids = ledger.publish(1)
+
+    for number in range(600):
+        scope = ledger.scope(f"group {number}")
+        assert ledger.roster.select(scope).ids.tolist() == []
+
+    assert len(ledger.roster._state.selections) <= 256
+    assert len(ledger.roster._state.allowed) <= 256
+    assert ledger.roster.select(ledger.scope()).ids.tolist() == ids
+
+
+def test_chunks_of_another_generation_are_no_concern_of_a_roster():
+    roster = Roster(1)
+    rights = Rights("d", frozenset({"everyone"}), {}, deleted=False)
+    rows = [Row(1, "d", 1, 1, None), Row(2, "d", OTHER_GENERATION, 1, None)]
+
+    roster.apply(Delta(1, rows, [rights]))
+
+    assert roster.ids.tolist() == [1]
+
+
+@pytest.mark.parametrize("chunk_id", [-1, 0, 99])
+def test_a_chunk_that_is_not_there_is_not_seen(chunk_id):
+    ledger = Ledger()
+    ledger.publish(3)
+
+    assert not ledger.roster.sees(chunk_id, ledger.scope())
+    assert not Ledger().roster.sees(chunk_id, ledger.scope())

@@ -1,0 +1,288 @@
+"""The lease: how long a process trusts what it read, and what happens when it ends."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from orchestrator.domain.errors import NotFound, Unavailable
+from orchestrator.domain.identity import Scope
+from orchestrator.indexing.projection import Projection
+from orchestrator.indexing.shelf import LEASE_S, READER_S, Shelf
+from tests.unit.fakes import FakeCatalog, FakeIndex, numbered, until, workspace
+
+
+@pytest.fixture
+def catalog():
+    return FakeCatalog(workspace("default"))
+
+
+@pytest.fixture
+def gone():
+    return []
+
+
+@pytest.fixture
+def shelf(catalog, gone):
+    return Shelf(catalog, catalog.known["default"], on_gone=lambda ids: gone.extend(ids.tolist()))
+
+
+def end_lease(shelf):
+    shelf._read_at -= LEASE_S
+
+
+def seen(shelf, revision=99):
+    return shelf.roster.select(Scope("default", revision=revision)).ids.tolist()
+
+
+async def test_the_first_read_is_of_the_catalog(shelf, catalog):
+    ids = catalog.publish("default", "Refunds.", "Fees.")
+
+    fresh = await shelf.fresh()
+
+    assert (fresh, catalog.reads) == (catalog.known["default"], 1)
+    assert seen(shelf) == ids
+
+
+async def test_within_the_lease_the_catalog_is_not_read_again(shelf, catalog):
+    await shelf.fresh()
+    catalog.publish("default", "Refunds.")
+
+    for _ in range(100):
+        await shelf.fresh()
+
+    assert catalog.reads == 1
+    assert seen(shelf) == []
+
+
+async def test_the_lease_lasts_a_tenth_of_a_second(shelf, catalog):
+    await shelf.fresh()
+    await asyncio.sleep(0.11)
+
+    await shelf.fresh()
+
+    assert LEASE_S == 0.1
+    assert catalog.reads == 2
+
+
+async def test_after_the_lease_a_change_is_seen(shelf, catalog):
+    await shelf.fresh()
+    ids = catalog.publish("default", "Refunds.")
+    end_lease(shelf)
+
+    fresh = await shelf.fresh()
+
+    assert fresh.revision == shelf.roster.revision == 1
+    assert seen(shelf) == ids
+
+
+async def test_after_the_lease_a_changed_configuration_is_seen(shelf, catalog):
+    await shelf.fresh()
+    catalog.configure("default", depth=7)
+    end_lease(shelf)
+
+    assert (await shelf.fresh()).config.depth == 7
+
+
+async def test_after_the_lease_requests_at_the_same_time_read_once(shelf, catalog):
+    await shelf.fresh()
+    end_lease(shelf)
+
+    await asyncio.gather(*(shelf.fresh() for _ in range(20)))
+
+    assert catalog.reads == 2
+
+
+async def test_the_lease_begins_before_the_catalog_is_read(shelf, catalog):
+    get = catalog.get
+
+    async def slowly(name):
+        found = await get(name)
+        await asyncio.sleep(0.12)
+        return found
+
+    catalog.get = slowly
+    await shelf.fresh()
+
+    await shelf.fresh()
+
+    assert catalog.reads == 2
+
+
+async def test_a_refresh_reads_whatever_the_lease(shelf, catalog):
+    await shelf.fresh()
+    ids = catalog.publish("default", "Refunds.")
+
+    await shelf.refresh()
+
+    assert seen(shelf) == ids
+
+
+async def test_within_the_lease_a_catalog_that_is_down_is_not_missed(shelf, catalog):
+    await shelf.fresh()
+    catalog.down = Unavailable("catalog", "locked")
+
+    assert await shelf.fresh() == catalog.known["default"]
+
+
+async def test_after_the_lease_a_catalog_that_is_down_is_an_error(shelf, catalog):
+    await shelf.fresh()
+    catalog.down = Unavailable("catalog", "locked")
+    end_lease(shelf)
+
+    with pytest.raises(Unavailable):
+        await shelf.fresh()
+
+
+async def test_a_deletion_takes_effect_at_once_and_is_told(shelf, catalog, gone):
+    first, second = catalog.publish("default", "Refunds.", "Fees.")
+    await shelf.fresh()
+    catalog.delete("default", first)
+
+    await shelf.refresh()
+
+    assert gone == [first, second]
+    assert seen(shelf, revision=1) == []
+
+
+async def test_a_deleted_workspace_is_not_found(shelf, catalog):
+    await shelf.fresh()
+    del catalog.known["default"]
+    end_lease(shelf)
+
+    with pytest.raises(NotFound):
+        await shelf.fresh()
+
+
+async def test_a_workspace_that_was_replaced_is_not_found(shelf, catalog):
+    await shelf.fresh()
+    catalog.known["default"] = workspace("default", uid="another")
+    end_lease(shelf)
+
+    with pytest.raises(NotFound, match="was replaced"):
+        await shelf.fresh()
+
+
+def add(shelf, *names):
+    indexes = [FakeIndex() for _ in names]
+    for name, index in zip(names, indexes, strict=True):
+        shelf.projections[name] = Projection(index, numbered)
+    return indexes
+
+
+async def test_without_indexes_the_revision_is_that_of_the_roster(shelf, catalog):
+    catalog.publish("default", "Refunds.")
+    await shelf.refresh()
+
+    assert shelf.revision == 1
+
+
+async def test_the_revision_is_what_every_index_holds(shelf, catalog):
+    fast, slow = add(shelf, "vectors", "keywords")
+    catalog.publish("default", "Refunds.")
+    await shelf.refresh()
+    slow.down = Unavailable("keywords", "full")
+
+    with pytest.raises(Unavailable):
+        await shelf.catch_up()
+
+    assert (shelf.revision, fast.ids) == (0, {1})
+
+    slow.down = None
+    await shelf.catch_up()
+
+    assert (shelf.revision, slow.ids) == (1, {1})
+
+
+async def test_an_index_that_is_abreast_is_left_alone(shelf, catalog):
+    (index,) = add(shelf, "keywords")
+    catalog.publish("default", "Refunds.")
+    await shelf.refresh()
+    await shelf.catch_up()
+    (late,) = add(shelf, "vectors")
+    shelf.projections["keywords"]._index.applied.clear()
+
+    await shelf.catch_up()
+
+    assert (index.applied, late.ids) == ([], {1})
+
+
+async def test_saving_saves_every_index_that_has_changed(shelf, catalog):
+    changed, _ = add(shelf, "vectors", "keywords")
+    catalog.publish("default", "Refunds.")
+    await shelf.refresh()
+    await shelf.projections["vectors"].catch_up(shelf.roster)
+
+    await shelf.save()
+
+    assert [one._index.saves for one in shelf.projections.values()] == [1, 0]
+    assert changed.saves == 1
+
+
+async def test_what_was_superseded_is_forgotten_when_no_reader_can_be_pinned_before(shelf, catalog):
+    add(shelf, "keywords")
+    old, kept = catalog.publish("default", "Refunds.", "Fees.")
+    await shelf.refresh()
+    catalog.supersede("default", old)
+    await shelf.refresh()
+    await shelf.catch_up()
+
+    assert shelf.roster.ids.tolist() == [old, kept]
+
+    shelf._history = type(shelf._history)(
+        (at - READER_S - 1, revision) for at, revision in shelf._history
+    )
+    await shelf.catch_up()
+
+    assert shelf.roster.ids.tolist() == [kept]
+
+
+async def test_what_an_index_still_lags_behind_is_not_forgotten(shelf, catalog):
+    (index,) = add(shelf, "keywords")
+    old, kept = catalog.publish("default", "Refunds.", "Fees.")
+    await shelf.refresh()
+    await shelf.catch_up()
+    catalog.supersede("default", old)
+    await shelf.refresh()
+    shelf._history = type(shelf._history)((0.0, revision) for _, revision in shelf._history)
+
+    shelf._forget()
+
+    assert shelf.roster.ids.tolist() == [old, kept]
+    assert index.ids == {old, kept}
+
+
+async def test_a_follower_catches_up_as_soon_as_a_request_sees_a_change(shelf, catalog):
+    (index,) = add(shelf, "keywords")
+    await shelf.refresh()
+    following = asyncio.create_task(shelf.follow(poll_s=60))
+    await asyncio.sleep(0.01)
+    catalog.publish("default", "Refunds.")
+
+    await shelf.refresh()
+    await until(lambda: shelf.revision == 1)
+
+    assert index.ids == {1}
+    following.cancel()
+    await asyncio.gather(following, return_exceptions=True)
+
+
+async def test_a_follower_looks_by_itself(shelf, catalog):
+    add(shelf, "keywords")
+    following = asyncio.create_task(shelf.follow(poll_s=0.02))
+    catalog.publish("default", "Refunds.")
+
+    await until(lambda: shelf.revision == 1)
+
+    following.cancel()
+    await asyncio.gather(following, return_exceptions=True)
+
+
+async def test_a_workspace_says_what_was_last_read_of_it(shelf, catalog):
+    catalog.known["default"] = replace(catalog.known["default"], config_version=4)
+
+    await shelf.refresh()
+
+    assert shelf.workspace.config_version == 4
