@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import uuid
@@ -25,7 +26,7 @@ class FilesystemBlobs:
         """Read the file."""
         try:
             return await asyncio.to_thread(self._path(key).read_bytes)
-        except FileNotFoundError as error:
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
             raise NotFound(f"no blob is stored under '{key}'") from error
         except OSError as error:
             raise Unavailable("blobs", str(error)) from error
@@ -35,7 +36,7 @@ class FilesystemBlobs:
         path = self._path(prefix)
         try:
             await asyncio.to_thread(shutil.rmtree, path)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return
         except OSError as error:
             raise Unavailable("blobs", str(error)) from error
@@ -66,6 +67,6 @@ class FilesystemBlobs:
                 os.fsync(file.fileno())
             beside.replace(path)
         except OSError as error:
+            with contextlib.suppress(OSError):
+                beside.unlink()
             raise Unavailable("blobs", str(error)) from error
-        finally:
-            beside.unlink(missing_ok=True)

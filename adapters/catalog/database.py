@@ -51,6 +51,19 @@ class Database:
                 async with self._writer.begin() as connection:
                     yield connection
 
+    async def checkpoint(self) -> None:
+        """Fold the write-ahead log into the file, so that what was erased is in neither."""
+        async with self._writing:
+            with _translated():
+                connection = await self._writer.raw_connection()
+                try:
+                    cursor = await connection.driver_connection.execute(
+                        "PRAGMA wal_checkpoint(TRUNCATE)"
+                    )
+                    await cursor.close()
+                finally:
+                    connection.close()
+
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """A consistent snapshot."""

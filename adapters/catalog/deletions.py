@@ -60,6 +60,9 @@ class SqlDeletions:
                     chunks=0,
                 )
             )
+            await connection.execute(
+                update(versions).where(versions.c.document_id == document_id).values(title="")
+            )
             await connection.execute(delete(jobs).where(jobs.c.document_id == document_id))
             await erase_chunks(connection, chunks.c.document_id == document_id)
             return receipt((await connection.execute(query)).one())
@@ -71,11 +74,17 @@ class SqlDeletions:
                 update(workspaces)
                 .where(workspaces.c.name == name, workspaces.c.deleted_at.is_(None))
                 .values(deleted_at=time.time())
-                .returning(workspaces.c.uid)
+                .returning(workspaces.c.uid, workspaces.c.revision)
             )
-            uid: str | None = removed.scalar_one_or_none()
-            if uid is None:
+            row = removed.first()
+            if row is None:
                 raise NotFound(f"there is no workspace '{name}'", code="unknown_workspace")
+            uid: str = row.uid
+            await connection.execute(
+                update(documents)
+                .where(documents.c.workspace == uid, documents.c.deleted_at.is_(None))
+                .values(deleted_at=time.time(), deleted_revision=row.revision, receipt={})
+            )
             await connection.execute(delete(jobs).where(jobs.c.workspace == uid))
             return uid
 
@@ -83,13 +92,17 @@ class SqlDeletions:
         """Merge states into the stored receipt."""
         async with self._database.write() as connection:
             query = select(documents).where(documents.c.id == document_id)
-            row = (await connection.execute(query)).one()
+            row = (await connection.execute(query)).first()
+            if row is None or row.deleted_at is None:
+                raise NotFound(f"no document '{document_id}' was deleted", code="unknown_document")
             await connection.execute(
                 update(documents)
                 .where(documents.c.id == document_id)
                 .values(receipt={**row.receipt, **stores})
             )
-            return receipt((await connection.execute(query)).one())
+            written = receipt((await connection.execute(query)).one())
+        await self._database.checkpoint()
+        return written
 
     async def erase(self, uid: str) -> None:
         """Delete every row of a workspace."""
@@ -100,6 +113,7 @@ class SqlDeletions:
             for table in (jobs, documents, changes, configurations):
                 await connection.execute(delete(table).where(table.c.workspace == uid))
             await connection.execute(delete(workspaces).where(workspaces.c.uid == uid))
+        await self._database.checkpoint()
 
     async def unpurged(self) -> Unpurged:
         """Look for tombstones whose receipts have pending stores."""

@@ -34,6 +34,11 @@ class SqlDocuments:
     async def register(self, workspace: str, arrival: Arrival) -> Registered:
         """Insert a document or its next version; the same bytes may only change rights."""
         async with self._database.write() as connection:
+            alive = select(workspaces.c.uid).where(
+                workspaces.c.uid == workspace, workspaces.c.deleted_at.is_(None)
+            )
+            if (await connection.execute(alive)).first() is None:
+                raise NotFound("the workspace is gone", code="unknown_workspace")
             row = (await connection.execute(_live(workspace, arrival.upload.source_id))).first()
             known = document(row) if row else None
             if known is not None and known.id != arrival.document_id:
@@ -72,12 +77,16 @@ class SqlDocuments:
             return [document(row) for row in await connection.execute(query)]
 
     async def outcomes(self, ids: Sequence[str]) -> Mapping[str, str | None]:
-        """Read what is neither queued nor being processed."""
-        query = select(documents.c.id, documents.c.error).where(
-            documents.c.id.in_(ids), documents.c.status.in_([Status.INDEXED, Status.FAILED])
+        """Read what is neither queued nor being processed; deleted is an end, too."""
+        ended = documents.c.status.in_([Status.INDEXED, Status.FAILED])
+        query = select(documents.c.id, documents.c.error, documents.c.deleted_at).where(
+            documents.c.id.in_(ids), ended | documents.c.deleted_at.is_not(None)
         )
         async with self._database.read() as connection:
-            return {row.id: row.error for row in await connection.execute(query)}
+            return {
+                row.id: "it was deleted" if row.deleted_at else row.error
+                for row in await connection.execute(query)
+            }
 
     async def work(self, document_id: str, version: int) -> Work | None:
         """Mark the document as being processed, and give what that takes."""

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import delete, exists, func, insert, or_, select, update
+from sqlalchemy import delete, exists, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.catalog.database import Database
@@ -83,7 +83,7 @@ def _rows(workspace: str, revision: int) -> Any:
     )
     if revision == 0:
         return query
-    return query.where(or_(chunks.c.added > revision, chunks.c.removed > revision))
+    return query.where(chunks.c.document_id.in_(_touched(workspace, revision)))
 
 
 def _rights(workspace: str, revision: int) -> Any:
@@ -92,10 +92,13 @@ def _rights(workspace: str, revision: int) -> Any:
     ).where(documents.c.workspace == workspace)
     if revision == 0:
         return query.where(documents.c.deleted_at.is_(None))
-    touched = select(changes.c.document_id).where(
+    return query.where(documents.c.id.in_(_touched(workspace, revision)))
+
+
+def _touched(workspace: str, revision: int) -> Any:
+    return select(changes.c.document_id).where(
         changes.c.workspace == workspace, changes.c.revision > revision
     )
-    return query.where(documents.c.id.in_(touched))
 
 
 async def _publish(connection: AsyncConnection, publication: Publication) -> None:

@@ -12,10 +12,9 @@ from adapters.analysis import STOP_WORDS, WORD, stem, terms
 from adapters.generator.asked import lacks_what_is_asked, unknown_identifiers
 from orchestrator.domain.answers import NOT_FOUND, Outcome, Query, Token
 from orchestrator.domain.passages import Passage
-from orchestrator.domain.text import quotable, sentences
+from orchestrator.domain.text import quotable, sentences, without_markers
 from orchestrator.ports.embedder import Embedder
 
-_FOOTNOTE: Final = re.compile(r"\s?\[\d+\]")
 _ASKS_NAME: Final = re.compile(r"\b(?:who|whose|whom|where)\b", re.IGNORECASE)
 
 AROUND: Final = 0.3
@@ -91,7 +90,7 @@ class ExtractiveGenerator:
         best = ranked[0][0]
         chosen = [one for score, one, _ in ranked[: self._sentences] if score >= SECOND * best]
         for number, sentence in enumerate(chosen):
-            quote = _FOOTNOTE.sub("", quotable(sentence.text))
+            quote = without_markers(quotable(sentence.text))
             yield Token(f"{' ' if number else ''}{quote} [{sentence.passage + 1}]")
         yield Outcome(answerable=True)
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 
 from orchestrator.domain.answers import NOT_FOUND, Outcome, Query, Token, Usage
 from orchestrator.domain.passages import Passage
-from orchestrator.domain.text import quotable, sentences
+from orchestrator.domain.text import quotable, sentences, without_markers
 
 
 class MockGenerator:
@@ -22,7 +22,7 @@ class MockGenerator:
             return
         text = passages[0].chunk.text
         start, end = sentences(text)[0]
-        words = quotable(text[start:end]).split()
+        words = without_markers(quotable(text[start:end])).split()
         for word in words:
             yield Token(f"{word} ")
         yield Token("[1]")

@@ -31,6 +31,7 @@ class RankBm25Keywords:
         self._texts: dict[int, list[str]] = {}
         self._built: _Built | None = None
         self._building = asyncio.Lock()
+        self._changes = 0
 
     async def held(self) -> Ids:
         """The ids of the texts."""
@@ -43,6 +44,7 @@ class RankBm25Keywords:
             self._texts.pop(chunk_id, None)
         self._texts.update(zip(ids.tolist(), analysed, strict=True))
         self._built = None
+        self._changes += 1
 
     async def search(self, question: str, *, scope: Scope, limit: int) -> Sequence[Hit]:
         """Score every text that shares a word, keep what may be seen."""
@@ -50,8 +52,10 @@ class RankBm25Keywords:
         async with self._building:
             built = self._built
             if built is None and any(self._texts.values()):
-                texts = dict(sorted(self._texts.items()))
-                built = self._built = await asyncio.to_thread(_build, texts)
+                texts, changes = dict(sorted(self._texts.items())), self._changes
+                built = await asyncio.to_thread(_build, texts)
+                if changes == self._changes:  # else what came meanwhile would never be found
+                    self._built = built
         if built is None or not words:
             return []
         return await asyncio.to_thread(self._search, built, words, scope, limit)

@@ -32,6 +32,9 @@ Result = TypeVar("Result")
 HEAP_BYTES: Final = 32_000_000
 FOOTER_MAGIC: Final = 1337
 COPY_ATTEMPTS: Final = 5
+SEGMENT: Final = ("idx", "pos", "term", "store", "fast", "fieldnorm")
+DAMAGE: Final = (OSError, ValueError, KeyError, TypeError, AttributeError)
+"""What reading damaged files may raise, tantivy's own errors (ValueError) among them."""
 MAX_QUERY_TERMS: Final = 256
 
 SCHEMA: Final = (
@@ -107,6 +110,7 @@ class TantivyKeywords:
         self._ids = np.union1d(np.setdiff1d(self._ids, replaced, assume_unique=True), ids)
 
     def _search(self, question: str, scope: Scope, limit: int) -> Sequence[Hit]:
+        question = question.encode("utf-8", "replace").decode()  # half a character is none
         words = dict.fromkeys(ANALYZER.analyze(question))
         allowed = self._masks.allowed(self._ids, self._visibility.select(scope))
         if not words or not allowed.any():
@@ -157,7 +161,7 @@ class TantivyStore:
                 copy = Path(scratch) / "index"
                 await asyncio.to_thread(_copy, folder, copy)
                 folder = copy
-            index = TantivyKeywords(await asyncio.to_thread(_opened, folder), visibility)
+            index = await asyncio.to_thread(_opened, folder, visibility)
             try:
                 yield index
             finally:
@@ -168,14 +172,19 @@ class TantivyStore:
         await asyncio.to_thread(shutil.rmtree, self._folder / workspace, ignore_errors=True)
 
 
-def _opened(folder: Path) -> Index:
+def _opened(folder: Path, visibility: Visibility) -> TantivyKeywords:
     try:
         _verify(folder)
-    except (ValueError, OSError) as error:
-        log.warning("index_corrupt", index="tantivy", reason=str(error), action="rebuilding")
+        return _made(folder, visibility)
+    except DAMAGE as error:
+        log.warning("index_corrupt", index="tantivy", reason=repr(error), action="rebuilding")
         shutil.rmtree(folder)
+    return _made(folder, visibility)
+
+
+def _made(folder: Path, visibility: Visibility) -> TantivyKeywords:
     folder.mkdir(parents=True, exist_ok=True)
-    return Index(SCHEMA, path=str(folder))
+    return TantivyKeywords(Index(SCHEMA, path=str(folder)), visibility)
 
 
 def _verify(folder: Path) -> None:
@@ -194,11 +203,16 @@ def _verify(folder: Path) -> None:
 
 def _segment_files(folder: Path) -> list[Path]:
     meta = json.loads((folder / "meta.json").read_bytes())
-    segments = [segment["segment_id"].replace("-", "") for segment in meta["segments"]]
-    files = [path for path in folder.iterdir() if path.name.split(".")[0] in segments]
-    for segment in segments:
-        if not any(path.name == f"{segment}.store" for path in files):
-            raise ValueError(f"segment {segment} is missing")
+    files = []
+    for segment in meta["segments"]:
+        name = segment["segment_id"].replace("-", "")
+        parts = list(SEGMENT)
+        if segment.get("deletes"):
+            parts.append(f"{segment['deletes']['opstamp']}.del")
+        files += [folder / f"{name}.{part}" for part in parts]
+    for path in files:
+        if not path.is_file():
+            raise ValueError(f"{path.name} is missing")
     return files
 
 
@@ -213,7 +227,7 @@ def _copy(source: Path, target: Path) -> None:
             for path in _segment_files(source):
                 _link(path, target / path.name)
             _verify(target)
-        except (OSError, ValueError):  # merged away by the process that holds the lease
+        except DAMAGE:  # or merged away by the process that holds the lease
             continue
         return
     log.warning("index_copy_failed", index="tantivy", action="rebuilding")

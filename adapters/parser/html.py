@@ -46,9 +46,9 @@ def add_html(html: str, builder: TextBuilder) -> None:
     parts: list[str] = []
     for node in tree.body.traverse(include_text=True):
         if node.tag == "table":
-            _flush(block, parts, builder)
-            for row in node.css("tr"):
-                builder.row([cell.text(separator=" ") for cell in row.css("th, td")])
+            if _table_around(node.parent) is None:
+                _flush(block, parts, builder)
+                _add_table(node, builder)
         elif node.tag == "br":
             parts.append("\n")
         elif node.tag == "-text":
@@ -61,6 +61,30 @@ def add_html(html: str, builder: TextBuilder) -> None:
             text = node.text_content or ""
             parts.append(text if home.tag == "pre" else _SPACE.sub(" ", text))
     _flush(block, parts, builder)
+
+
+def _add_table(table: LexborNode, builder: TextBuilder) -> None:
+    """Caption and rows; a table in a cell is read as the cell's text."""
+    for caption in table.css("caption"):
+        if _is_of(table, caption):
+            builder.block(" ".join(caption.text().split()))
+    for row in table.css("tr"):
+        if _is_of(table, row):
+            cells = [cell for cell in row.css("th, td") if _is_of(table, cell)]
+            builder.row([cell.text(separator=" ") for cell in cells])
+
+
+def _is_of(table: LexborNode, node: LexborNode) -> bool:
+    around = _table_around(node.parent)
+    return around is not None and around.mem_id == table.mem_id
+
+
+def _table_around(node: LexborNode | None) -> LexborNode | None:
+    for _ in range(MAX_CLIMB):
+        if node is None or node.tag == "table":
+            return node
+        node = node.parent
+    return None
 
 
 def _home(node: LexborNode) -> LexborNode | None:

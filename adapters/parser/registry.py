@@ -36,7 +36,7 @@ class ParserRegistry:
         """Text by its bytes; HTML by its first tag; Markdown by the name's ending."""
         if not content.strip():
             raise Unsupported(f"'{filename}' is empty", code="empty_document", field="file")
-        head = content[:HEAD_BYTES]
+        head = content[:HEAD_BYTES].removeprefix(b"\xef\xbb\xbf")
         if head.startswith(_SIGNED) or (_CONTROL.search(head) and not head.startswith(_WIDE)):
             raise Unsupported(
                 f"'{filename}' is not text: it looks like {_guess(content)}; this service reads "

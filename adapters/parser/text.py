@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Final
 
 from charset_normalizer import from_bytes
@@ -11,6 +12,8 @@ from orchestrator.domain.documents import ParsedDocument
 from orchestrator.domain.errors import Unsupported
 
 MAX_TITLE: Final = 120
+WESTERN: Final = 0.6
+_WIDE: Final = (b"\xff\xfe", b"\xfe\xff")
 
 
 class TextParser:
@@ -43,8 +46,17 @@ def decode(content: bytes) -> str:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        best = from_bytes(content).best()
-        if best is None:
-            raise Unsupported("the file is not text in any known encoding") from None
-        text = str(best)
+        text = _guessed(content)
     return text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
+
+
+def _guessed(content: bytes) -> str:
+    """Mostly ASCII is Western, unless it begins as UTF-16 does; else the likeliest encoding."""
+    plain = sum(byte < 0x80 for byte in content) / len(content)
+    if plain >= WESTERN and not content.startswith(_WIDE):
+        with contextlib.suppress(UnicodeDecodeError):
+            return content.decode("cp1252")
+    best = from_bytes(content).best()
+    if best is None:
+        raise Unsupported("the file is not text in any known encoding")
+    return str(best)

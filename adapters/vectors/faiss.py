@@ -116,7 +116,7 @@ class FaissVectors:
                 return self._read()
             except FileNotFoundError:  # replaced by the process that holds the lease
                 continue
-            except (ValueError, KeyError, RuntimeError, OSError) as error:
+            except (ValueError, KeyError, TypeError, RuntimeError, OSError) as error:
                 log.warning("index_corrupt", index="faiss", reason=str(error), action="rebuilding")
                 return None
         log.warning("index_corrupt", index="faiss", reason="files missing", action="rebuilding")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from typing import Final, Literal, TypeAlias
 
@@ -63,19 +63,26 @@ class Answering:
         """Retrieval alone, and its timings in milliseconds; `mode` overrides the workspace's."""
         timings = begin_timings()
         query = query.understood()
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return await self._searched(query, mode, by_document=by_document), timings
+            except Conflict:
+                if attempt == ATTEMPTS:
+                    raise
+        raise AssertionError("a search ends with passages or an error")
+
+    async def _searched(self, query: Query, mode: Mode | None, *, by_document: bool) -> Retrieval:
         moment = await self._library.pin(query.scope.workspace)
         query = query.at(moment.revision)
         limit = query.top_k * GROUP_DEPTH if by_document else query.top_k
         found = await self._retriever_of(moment, mode).retrieve(query, limit=limit)
-        passages = list(found.passages)
-        if by_document:
-            passages = _best_of_each(passages)
+        passages = _best_of_each(found.passages) if by_document else list(found.passages)
         passages = passages[: query.top_k]
         await self._library.confirm(moment, passages, query.scope)
-        return Retrieval(passages, found.degraded), timings
+        return Retrieval(passages, found.degraded)
 
 
-def _best_of_each(passages: list[Passage]) -> list[Passage]:
+def _best_of_each(passages: Sequence[Passage]) -> list[Passage]:
     best: dict[str, Passage] = {}
     for passage in passages:
         best.setdefault(passage.chunk.document_id, passage)

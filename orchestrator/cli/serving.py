@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 
 import uvicorn
 
@@ -16,7 +17,7 @@ def serve(host: str | None, port: int | None) -> None:
     """Run uvicorn with one worker; the settings are checked before it starts."""
     settings = load(host=host, port=port)
     logs.set_up(settings.log_level)
-    logging.getLogger("uvicorn.error").addFilter(_is_no_traceback)
+    logging.getLogger("uvicorn.error").addFilter(_is_news)
     app = create_app(settings)
     config = uvicorn.Config(
         app,
@@ -28,6 +29,8 @@ def serve(host: str | None, port: int | None) -> None:
         timeout_graceful_shutdown=int(settings.http.shutdown_s),
     )
     server = uvicorn.Server(config)
+    for ending in (signal.SIGINT, signal.SIGTERM):  # uvicorn raises again what it has obeyed
+        signal.signal(ending, lambda *_: None)
     try:
         server.run()
     finally:
@@ -37,6 +40,6 @@ def serve(host: str | None, port: int | None) -> None:
         raise SystemExit(Exit.FAILED)
 
 
-def _is_no_traceback(record: logging.LogRecord) -> bool:
+def _is_news(record: logging.LogRecord) -> bool:
     """Why a start was refused is told in one sentence, by whoever called."""
-    return not record.getMessage().startswith("Traceback")
+    return not record.getMessage().startswith(("Traceback", "Application startup failed"))

@@ -10,6 +10,7 @@ Span = tuple[int, int]
 _LINE_ITEM: Final = re.compile(r"\A[ \t]*(?:[-*•]|\d{1,3}[.)]|\|)[ \t]")
 _MARK: Final = r"(?:(?:[-*•]|\d{1,3}[.)])[ \t]|\|)"
 _BREAK: Final = re.compile(rf"\n[ \t]*\n+|\n(?=[ \t]*{_MARK})")
+_NUMBERED: Final = re.compile(r"\s?\[\d+\]")
 _END: Final = re.compile(r"[.!?]+[\"'”’)\]]*(?=\s)")
 _ABBREVIATIONS: Final = frozenset(
     """mr mrs ms dr prof st no nos vs etc eg e.g ie i.e al fig figs eq approx inc ltd co corp
@@ -47,6 +48,13 @@ def quotable(text: str) -> str:
     plain = text if text.lstrip().startswith("|") else _LINE_ITEM.sub("", text)
     cells = [cell.strip() for cell in plain.strip().strip("|").split("|")]
     return " ".join(", ".join(cell for cell in cells if cell).split())
+
+
+def without_markers(text: str) -> str:
+    """The text without numbers in square brackets, which a reader would take for citations."""
+    while (plain := _NUMBERED.sub("", text)) != text:
+        text = plain
+    return text
 
 
 def _ends_sentence(text: str, stop: int, after: int, last: int) -> bool:

@@ -6,7 +6,7 @@ import json
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, File, Form, Query, Response, UploadFile
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from orchestrator.domain.documents import Upload
 from orchestrator.domain.errors import Rejected, TooLarge
@@ -19,7 +19,9 @@ from orchestrator.http.schemas import DocumentList, DocumentView, ReceiptView
 router = APIRouter(prefix="/v1/documents", tags=["documents"])
 
 MAX_NAME: Final = 1024
-_METADATA: Final = TypeAdapter(dict[str, Scalar | list[Scalar] | None])
+_METADATA: Final = TypeAdapter(
+    dict[str, Scalar | list[Scalar] | None], config=ConfigDict(allow_inf_nan=False)
+)
 _PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
     status: {"model": Problem} for status in (404, 413, 415, 422)
 }

@@ -36,7 +36,7 @@ EVENT_STREAM: Final = "text/event-stream"
 _ANSWER: Final = TypeAdapter(Answer)
 _SOURCES: Final = TypeAdapter(Sources)
 _PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
-    status: {"model": Problem} for status in (400, 404, 413, 422, 503, 504)
+    status: {"model": Problem} for status in (400, 404, 409, 413, 422, 503, 504)
 }
 
 

@@ -62,8 +62,9 @@ class Roster:
         """Move to the delta's revision; the ids of chunks that were deleted by it."""
         rights = self._granted(delta.documents)
         state = self._merged([row for row in delta.rows if row.generation == self._generation])
-        gone = np.array([right is None for right in rights], bool)
-        dead = gone[state.documents] if len(state.ids) else np.empty(0, bool)
+        touched = [self._places[document.document_id] for document in delta.documents]
+        listed = np.array([row.chunk_id for row in delta.rows], np.int64)
+        dead = np.isin(state.documents, touched) & ~np.isin(state.ids, listed)
         self._state = _keep(state, ~dead, delta.revision, rights)
         deleted: Ids = state.ids[dead]
         return deleted

@@ -183,7 +183,10 @@ class Rights:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """What changed in a workspace up to `revision`: the present state of all that was touched."""
+    """What changed in a workspace up to `revision`: the present state of all that was touched.
+
+    `rows` are all rows of the documents named: one that is known and not among them is gone.
+    """
 
     revision: int
     rows: Sequence[Row]

@@ -1,5 +1,6 @@
 """Indexes over one workspace's chunks: projections that can be thrown away and rebuilt."""
 
+import hashlib
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -41,7 +42,8 @@ class IndexKey:
     @property
     def path(self) -> PurePath:
         """Where a store on disk keeps it, below its own folder."""
-        return PurePath(self.workspace, f"g{self.generation}-{self.model[:12]}".rstrip("-"))
+        model = hashlib.sha256(self.model.encode()).hexdigest()[:16]
+        return PurePath(self.workspace, f"g{self.generation}-{model}")
 
 
 class Index(Protocol[Content_contra, Question_contra]):

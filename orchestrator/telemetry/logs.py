@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from pydantic_core import to_json
 from structlog.typing import EventDict, WrappedLogger
 
 from orchestrator.domain import context
+
+_TRACEBACKS: Final = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+)
+"""Without the variables of the frames: they hold questions and documents."""
 
 
 def set_up(level: str, *, json: bool = True) -> None:
@@ -19,9 +24,15 @@ def set_up(level: str, *, json: bool = True) -> None:
         structlog.stdlib.add_log_level,
         _trace,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.dict_tracebacks if json else structlog.processors.StackInfoRenderer(),
+        _TRACEBACKS if json else structlog.processors.StackInfoRenderer(),
     ]
-    renderer: Any = _rendered if json else structlog.dev.ConsoleRenderer(colors=False)
+    renderer: Any = (
+        _rendered
+        if json
+        else structlog.dev.ConsoleRenderer(
+            colors=False, exception_formatter=structlog.dev.plain_traceback
+        )
+    )
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
