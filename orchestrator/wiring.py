@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -59,15 +60,17 @@ class Application:
 
 @asynccontextmanager
 async def open_application(
-    settings: Settings, *, writes: bool, metrics: Metrics | None = None
+    settings: Settings, *, writes: bool, seeds: bool = True, metrics: Metrics | None = None
 ) -> AsyncIterator[Application]:
     """Open everything that the settings name, in order; close it in reverse.
 
-    With `writes`, take the lease to persist local indexes if it is free.
+    With `writes`, take the lease to persist local indexes if it is free; with `seeds`, give an
+    untouched default workspace the mock retriever's corpus.
 
     Raises:
         Misconfigured: when the deployment cannot be opened as configured.
     """
+    _require_folder(settings)
     metrics = metrics or Metrics()
     telemetry = Telemetry(metrics)
     async with AsyncExitStack() as stack:
@@ -113,7 +116,8 @@ async def open_application(
             metrics=metrics,
             persists=lease.held,
         )
-        await _seed(application)
+        if seeds:
+            await _seed(application)
         yield application
 
 
@@ -158,8 +162,16 @@ def _check_defaults(settings: Settings, assembly: Assembly) -> None:
         raise Misconfigured(error.detail) from error
 
 
+def _require_folder(settings: Settings) -> None:
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Misconfigured(f"the data folder '{settings.data_dir}': {error.strerror}") from error
+    if not os.access(settings.data_dir, os.W_OK):
+        raise Misconfigured(f"the data folder '{settings.data_dir}' cannot be written to")
+
+
 async def _seed(application: Application) -> None:
-    """Give an untouched default workspace the mock retriever's corpus."""
     chosen = application.settings.retriever
     if not isinstance(chosen, options.MockRetrieverOptions):
         return

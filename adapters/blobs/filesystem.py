@@ -29,7 +29,7 @@ class FilesystemBlobs:
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
             raise NotFound(f"no blob is stored under '{key}'") from error
         except OSError as error:
-            raise Unavailable("blobs", str(error)) from error
+            raise Unavailable("blobs", error.strerror or "an error of the disk") from error
 
     async def purge(self, prefix: str) -> None:
         """Remove the folder of that name."""
@@ -39,16 +39,16 @@ class FilesystemBlobs:
         except (FileNotFoundError, NotADirectoryError):
             return
         except OSError as error:
-            raise Unavailable("blobs", str(error)) from error
+            raise Unavailable("blobs", error.strerror or "an error of the disk") from error
 
     async def ping(self) -> None:
         """Make sure that the folder can be written to."""
         try:
             await asyncio.to_thread(self._folder.mkdir, parents=True, exist_ok=True)
         except OSError as error:
-            raise Unavailable("blobs", str(error)) from error
+            raise Unavailable("blobs", error.strerror or "an error of the disk") from error
         if not os.access(self._folder, os.W_OK):
-            raise Unavailable("blobs", f"'{self._folder}' cannot be written to")
+            raise Unavailable("blobs", "the folder cannot be written to")
 
     def _path(self, key: str) -> Path:
         parts = PurePosixPath(key).parts
@@ -69,4 +69,4 @@ class FilesystemBlobs:
         except OSError as error:
             with contextlib.suppress(OSError):
                 beside.unlink()
-            raise Unavailable("blobs", str(error)) from error
+            raise Unavailable("blobs", error.strerror or "an error of the disk") from error

@@ -57,10 +57,8 @@ class Database:
             with _translated():
                 connection = await self._writer.raw_connection()
                 try:
-                    cursor = await connection.driver_connection.execute(
-                        "PRAGMA wal_checkpoint(TRUNCATE)"
-                    )
-                    await cursor.close()
+                    driver: Any = connection.driver_connection
+                    await (await driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")).close()
                 finally:
                     connection.close()
 

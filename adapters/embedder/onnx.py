@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read when it is imported
 import onnxruntime as ort
 from safetensors import SafetensorError
 from safetensors.numpy import load_file

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import Final
 
@@ -19,6 +20,8 @@ BLOCKS: Final = HEADINGS | frozenset(
 )
 MAX_CLIMB: Final = 64
 _SPACE: Final = re.compile(r"\s+")
+HEAD_BYTES: Final = 4096
+_CHARSET: Final = re.compile(rb"<meta[^>]+charset=[\"']?([\w:.-]{1,40})", re.IGNORECASE)
 
 
 class HtmlParser:
@@ -28,11 +31,19 @@ class HtmlParser:
 
     def parse(self, content: bytes) -> ParsedDocument:
         """The body's headings, paragraphs, lists and tables; the title element's title."""
-        html = decode(content)
+        html = _decoded(content)
         builder = TextBuilder()
         add_html(html, builder)
         title = LexborHTMLParser(html).css_first("head > title")
         return builder.build(" ".join(title.text().split()) if title else None)
+
+
+def _decoded(content: bytes) -> str:
+    """By the encoding that the page declares, where that fits; else as any text."""
+    if declared := _CHARSET.search(content[:HEAD_BYTES]):
+        with contextlib.suppress(LookupError, UnicodeDecodeError):
+            return decode(content.decode(declared[1].decode()).encode())
+    return decode(content)
 
 
 def add_html(html: str, builder: TextBuilder) -> None:

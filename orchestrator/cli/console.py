@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from orchestrator.domain.errors import Misconfigured, NotFound, RagError, Rejected, Unavailable
 
@@ -36,7 +37,7 @@ def reported() -> Iterator[None]:
     try:
         yield
     except RagError as error:
-        err.print(f"[red]error:[/] {error.detail}", markup=True)
+        err.print(f"[red]error:[/] {escape(error.detail)}")
         match error:
             case Misconfigured() | Rejected() | NotFound():
                 raise typer.Exit(Exit.USAGE) from error

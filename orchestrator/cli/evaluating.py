@@ -22,7 +22,7 @@ async def evaluate(folder: Path, json: bool) -> Exit:
     models = load().models_dir
     with tempfile.TemporaryDirectory(prefix="rag-eval-") as scratch:
         settings = load(data_dir=scratch, models=models)
-        async with open_application(settings, writes=True) as application:
+        async with open_application(settings, writes=True, seeds=False) as application:
             with Progress(console=err, transient=True, disable=json) as progress:
                 bar = progress.add_task("indexing", total=None)
                 rate = await running.index(

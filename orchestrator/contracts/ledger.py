@@ -85,8 +85,9 @@ class Ledger:
     ) -> None:
         """Change the rights and metadata of the document that holds the chunk."""
         document = self._rows[chunk_id].document_id
+        rows = [row for row in self._rows.values() if row.document_id == document]
         rights = Rights(document, frozenset(acl), metadata or {}, deleted=False)
-        self._tell(Delta(self.revision + 1, (), [rights]))
+        self._tell(Delta(self.revision + 1, rows, [rights]))
 
     def delete(self, chunk_id: int) -> None:
         """Delete the document that holds the chunk."""

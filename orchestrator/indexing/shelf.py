@@ -84,7 +84,8 @@ class Shelf:
         saved_at = time.monotonic()
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._moved.wait(), poll_s)
+                async with asyncio.timeout(poll_s):  # wait_for can lose a cancellation
+                    await self._moved.wait()
             self._moved.clear()
             await self.fresh()
             await self.catch_up()

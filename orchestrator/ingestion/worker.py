@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -157,10 +158,9 @@ class Worker:
 
     async def _idle(self) -> None:
         self._arrived.clear()
-        try:
-            await asyncio.wait_for(self._arrived.wait(), IDLE_S)
-        except TimeoutError:
-            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(IDLE_S):  # wait_for can lose a cancellation
+                await self._arrived.wait()
 
     async def _renew(self) -> None:
         while True:
