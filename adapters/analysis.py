@@ -29,8 +29,12 @@ _stemmer = snowballstemmer.stemmer("english")
 @lru_cache(maxsize=65_536)
 def stem(word: str) -> str:
     """A word's Snowball stem, folded to lower case and plain letters."""
-    folded = unicodedata.normalize("NFKD", word.casefold())
-    plain = "".join(char for char in folded if not unicodedata.combining(char))
+    plain = word.casefold()
+    if not plain.isascii():
+        folded = unicodedata.normalize("NFKD", plain)
+        plain = "".join(char for char in folded if not unicodedata.combining(char))
+    if not plain.isalpha() and "'" not in plain:  # a code or a number has no stem
+        return plain
     stemmed: str = _stemmer.stemWord(plain.removesuffix("'s").removesuffix("’s"))
     return stemmed
 

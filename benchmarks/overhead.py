@@ -20,6 +20,7 @@ from servers import free_port, rag, serving
 ROUNDS = 5
 SECONDS = 3.0
 QUESTION = "How fast are refunds paid?"
+WORDS = "please tell me now about refunds paid within days of purchase delivery fees method".split()
 
 BARE = """
 import sys, uvicorn
@@ -45,7 +46,8 @@ def same(_number: int) -> object:
 
 def new(number: int) -> object:
     """A question not asked before."""
-    return {"query": f"{QUESTION} {number}"}
+    more = " ".join(WORDS[number // len(WORDS) ** place % len(WORDS)] for place in range(5))
+    return {"query": f"{QUESTION} {more}"}
 
 
 def main() -> None:

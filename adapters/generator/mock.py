@@ -15,15 +15,14 @@ class MockGenerator:
     async def generate(
         self, query: Query, passages: Sequence[Passage]
     ) -> AsyncIterator[Token | Outcome]:
-        """`<first sentence> [1]`, word by word; nothing to quote is nothing to answer."""
+        """`<first sentence> [1]`, in two pieces; nothing to quote is nothing to answer."""
         if not passages:
             yield Token(NOT_FOUND)
             yield Outcome(answerable=False)
             return
         text = passages[0].chunk.text
         start, end = sentences(text)[0]
-        words = without_markers(quotable(text[start:end])).split()
-        for word in words:
-            yield Token(f"{word} ")
-        yield Token("[1]")
-        yield Outcome(answerable=True, usage=Usage(completion_tokens=len(words)))
+        quote = without_markers(quotable(text[start:end]))
+        yield Token(quote)
+        yield Token(" [1]")
+        yield Outcome(answerable=True, usage=Usage(completion_tokens=len(quote.split())))

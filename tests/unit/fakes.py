@@ -65,12 +65,9 @@ class FakeCatalog:
     async def since(self, workspace: str, revision: int) -> Delta:
         self._answers()
         now = (await self.by_uid(workspace)).revision
-        rows = [
-            row
-            for row in self._rows.get(workspace, {}).values()
-            if max(row.added, row.removed or 0) > revision
-        ]
         rights = [r for at, r in self._rights.get(workspace, {}).values() if at > revision]
+        touched = {one.document_id for one in rights}
+        rows = [r for r in self._rows.get(workspace, {}).values() if r.document_id in touched]
         return Delta(now, rows, rights)
 
     async def read(self, ids: Sequence[int]) -> Sequence[Chunk]:
@@ -99,7 +96,9 @@ class FakeCatalog:
     def supersede(self, name: str, chunk_id: int) -> None:
         """A newer version of its document takes the chunk's place."""
         revision, uid = self._advance(name)
-        self._rows[uid][chunk_id] = replace(self._rows[uid][chunk_id], removed=revision)
+        row = self._rows[uid][chunk_id]
+        self._rows[uid][chunk_id] = replace(row, removed=revision)
+        self._rights[uid][row.document_id] = (revision, self._rights[uid][row.document_id][1])
 
     def delete(self, name: str, chunk_id: int) -> None:
         """Delete the document that holds the chunk, and its chunks."""
