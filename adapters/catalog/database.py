@@ -55,12 +55,9 @@ class Database:
         """Fold the write-ahead log into the file, so that what was erased is in neither."""
         async with self._writing:
             with _translated():
-                connection = await self._writer.raw_connection()
-                try:
-                    driver: Any = connection.driver_connection
+                async with self._writer.connect() as connection:
+                    driver: Any = (await connection.get_raw_connection()).driver_connection
                     await (await driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")).close()
-                finally:
-                    connection.close()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:

@@ -1,0 +1,153 @@
+"""A worker's surroundings in memory: jobs, blobs, documents, vectors and a log."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+from adapters.embedder.mock import MockEmbedder
+from adapters.parser.registry import ParserRegistry
+from orchestrator.domain.documents import Document, Status
+from orchestrator.domain.errors import NotFound, RagError
+from orchestrator.ingestion.worker import Worker
+from orchestrator.ports.catalog import Work
+from orchestrator.ports.queue import Job
+from tests.unit.fakes import NOW, FakeCatalog, Watcher, workspace
+
+
+def document(document_id: str = "d1", **values: Any) -> Document:
+    """A document that waits to be indexed."""
+    known = {
+        "workspace": "uid of default",
+        "source_id": f"{document_id}.txt",
+        "title": "",
+        "media_type": "text/plain",
+        "size": 9,
+        "content_hash": "c0ffee",
+        "metadata": {},
+        "acl": frozenset({"everyone"}),
+        "status": Status.QUEUED,
+        "version": 1,
+        "chunks": 0,
+        "revision": 0,
+        "created_at": NOW,
+        "updated_at": NOW,
+    }
+    return Document(id=document_id, **{**known, **values})
+
+
+def work(document_id: str = "d1", **values: Any) -> Work:
+    """What is to be done for it."""
+    return Work(document(document_id, **values), "", f"blob of {document_id}", 1)
+
+
+class Embedder(MockEmbedder):
+    """The mock, and what it was asked to embed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.batches: list[list[str]] = []
+
+    async def embed(self, texts: Any) -> Any:
+        self.batches.append(list(texts))
+        return await super().embed(texts)
+
+
+class Office:
+    """Everything that a worker is handed, and what it did with it.
+
+    `down` is raised by what it names: `claim`, `get`, `publish`, `renew` or `release`.
+    """
+
+    def __init__(self, parsers: Any = None) -> None:
+        self.catalog = FakeCatalog(workspace("default"), workspace("legal"))
+        self.embedder = Embedder()
+        self.watcher = Watcher()
+        self.jobs: list[Job] = []
+        self.works: dict[str, Work] = {}
+        self.stored: dict[str, bytes] = {}
+        self.table: dict[bytes, Any] = {}
+        self.published: list[list[Any]] = []
+        self.failed: dict[str, str] = {}
+        self.calls: list[str] = []
+        self.down: dict[str, RagError] = {}
+        self.arrived = asyncio.Event()
+        catalog: Any = type("Catalog", (), {})()
+        catalog.workspaces = self.catalog
+        catalog.documents = catalog.vectors = catalog.log = self
+        self.worker = Worker(
+            catalog,
+            self,  # type: ignore[arg-type]  # the blobs
+            self,  # type: ignore[arg-type]  # the queue
+            parsers or ParserRegistry(),
+            lambda _: self.embedder,
+            self.watcher,
+            self.arrived,
+        )
+
+    def hand_in(
+        self,
+        document_id: str,
+        content: bytes,
+        *,
+        workspace: str = "uid of default",
+        attempts: int = 1,
+        **values: Any,
+    ) -> None:
+        """A document waits, with its bytes in the store."""
+        self.works[document_id] = work(document_id, workspace=workspace, **values)
+        self.stored[f"blob of {document_id}"] = content
+        self.jobs.append(Job(len(self.jobs) + 1, workspace, document_id, 1, attempts))
+
+    def _asked(self, what: str) -> None:
+        self.calls.append(what)
+        if what in self.down:
+            raise self.down[what]
+
+    # the queue
+
+    async def claim(self, worker: str, *, limit: int, seconds: float) -> list[Job]:
+        self._asked("claim")
+        taken, self.jobs = self.jobs[:limit], self.jobs[limit:]
+        self.claimed = [*getattr(self, "claimed", []), *taken]
+        return taken
+
+    async def renew(self, worker: str, *, seconds: float) -> None:
+        self._asked("renew")
+
+    async def release(self, worker: str) -> None:
+        self._asked("release")
+        ended = {one.job_id for batch in self.published for one in batch}
+        back = [
+            replace(job, attempts=job.attempts + 1)
+            for job in getattr(self, "claimed", [])
+            if job.id not in ended and job.document_id not in self.failed
+        ]
+        self.claimed, self.jobs = [], [*back, *self.jobs]
+
+    async def fail(self, job: Job, reason: str) -> None:
+        self._asked("fail")
+        self.failed[job.document_id] = reason
+
+    # documents, blobs, vectors, log
+
+    async def work(self, document_id: str, version: int) -> Work | None:
+        return self.works.get(document_id)
+
+    async def get(self, key: str) -> bytes:
+        self._asked("get")
+        if key not in self.stored:
+            raise NotFound(f"no blob is stored under '{key}'")
+        return self.stored[key]
+
+    async def known(self, model: str, hashes: Any) -> frozenset[bytes]:
+        return frozenset(self.table) & frozenset(hashes)
+
+    async def put(self, model: str, hashes: Any, vectors: Any) -> None:
+        self._asked("put")
+        self.table.update(zip(hashes, vectors, strict=True))
+
+    async def publish(self, publications: Any) -> None:
+        self._asked("publish")
+        self.published.append(list(publications))

@@ -1,0 +1,279 @@
+"""The worker: every document comes to its end, and only its own fault fails it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from adapters.parser.registry import ParserRegistry
+from orchestrator.domain.documents import text_hash
+from orchestrator.domain.errors import Conflict, Unavailable
+from orchestrator.ingestion import worker as module
+from orchestrator.ingestion.worker import BATCH, MAX_ATTEMPTS
+from tests.unit.fakes import until
+from tests.unit.ingestion.office import Office
+
+
+class Parsers(ParserRegistry):
+    """Fails on bytes that say so."""
+
+    def parse(self, content, media_type):
+        if content.startswith(b"explode"):
+            raise RecursionError("too deep")
+        return super().parse(content, media_type)
+
+
+@pytest.fixture
+def office():
+    return Office(Parsers())
+
+
+@pytest.fixture
+def hurried(monkeypatch):
+    """Retries and idle looks come at once."""
+    monkeypatch.setattr(module, "RETRY_S", 0.01)
+    monkeypatch.setattr(module, "IDLE_S", 0.01)
+
+
+def published(office):
+    return {one.document_id: one for batch in office.published for one in batch}
+
+
+async def test_a_document_is_cut_embedded_and_published(office):
+    office.hand_in("d1", b"Refund policy\n\nRefunds are paid.")
+
+    taken = await office.worker.step()
+
+    one = published(office)["d1"]
+    assert (taken, one.job_id, one.version, one.generation) == (1, 1, 1, 1)
+    assert (one.title, one.model) == ("Refund policy", office.embedder.digest)
+    assert [piece.text for piece in one.pieces] == ["Refunds are paid."]
+    assert one.hashes == [text_hash("Refund policy\nRefunds are paid.")]
+    assert list(office.table) == one.hashes
+    assert office.watcher.outcomes == {"d1": None}
+
+
+async def test_without_work_nothing_happens(office):
+    assert await office.worker.step() == 0
+    assert office.calls == ["claim"]
+
+
+async def test_vectors_are_stored_before_what_needs_them_is_published(office):
+    office.hand_in("d1", b"Refunds are paid.")
+
+    await office.worker.step()
+
+    assert office.calls == ["claim", "get", "put", "publish"]
+
+
+async def test_a_batch_is_embedded_and_published_at_once(office):
+    for number in range(BATCH + 3):
+        office.hand_in(f"d{number}", f"Text number {number}.".encode())
+
+    assert await office.worker.step() == BATCH
+    assert await office.worker.step() == 3
+    assert [len(batch) for batch in office.published] == [BATCH, 3]
+    assert [len(batch) for batch in office.embedder.batches] == [BATCH, 3]
+
+
+async def test_the_same_text_is_embedded_once(office):
+    for name in ("d1", "d2"):
+        office.hand_in(name, b"Terms\n\nThe same words.", source_id="same.txt")
+
+    await office.worker.step()
+
+    assert office.embedder.batches == [["Terms\nThe same words."]]
+    assert published(office)["d1"].hashes == published(office)["d2"].hashes
+
+
+async def test_what_was_embedded_before_is_not_embedded_again(office):
+    office.hand_in("d1", b"Terms\n\nThe same words.")
+    await office.worker.step()
+    office.hand_in("d2", b"Terms\n\nThe same words.")
+
+    await office.worker.step()
+
+    assert office.embedder.batches == [["Terms\nThe same words."], []]
+    assert set(published(office)) == {"d1", "d2"}
+
+
+async def test_documents_of_several_workspaces_are_published_apart(office):
+    office.hand_in("d1", b"One.")
+    office.hand_in("d2", b"Two.", workspace="uid of legal")
+
+    await office.worker.step()
+
+    assert [[one.document_id for one in batch] for batch in office.published] == [["d1"], ["d2"]]
+
+
+async def test_a_parser_that_fails_fails_only_its_document_and_says_why(office):
+    office.hand_in("bad", b"explode")
+    office.hand_in("good", b"Refunds are paid.")
+
+    await office.worker.step()
+
+    assert office.failed == {"bad": "the parser failed: RecursionError: too deep"}
+    assert set(published(office)) == {"good"}
+    assert office.watcher.outcomes == {"bad": office.failed["bad"], "good": None}
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(b"   ", "the document holds no text"), (None, "no blob is stored under 'blob of d1'")],
+)
+async def test_a_document_that_cannot_be_read_fails_with_the_reason(office, content, reason):
+    office.hand_in("d1", content)
+    if content is None:
+        office.stored.clear()
+
+    await office.worker.step()
+
+    assert office.failed == {"d1": reason}
+
+
+async def test_work_that_is_moot_is_passed_over(office):
+    office.hand_in("d1", b"One.")
+    office.works.clear()
+
+    assert await office.worker.step() == 1
+    assert (published(office), office.failed) == ({}, {})
+
+
+async def test_work_of_a_deleted_workspace_is_passed_over(office):
+    office.hand_in("d1", b"One.", workspace="uid of a deleted one")
+    office.hand_in("d2", b"Two.")
+
+    await office.worker.step()
+
+    assert (set(published(office)), office.failed) == ({"d2"}, {})
+
+
+@pytest.mark.parametrize("attempts", [MAX_ATTEMPTS, MAX_ATTEMPTS + 1])
+async def test_after_so_many_attempts_a_document_is_given_up(office, attempts):
+    office.hand_in("d1", b"One.", attempts=attempts)
+
+    await office.worker.step()
+
+    if attempts > MAX_ATTEMPTS:
+        assert office.failed == {"d1": f"gave up after {MAX_ATTEMPTS} attempts"}
+    else:
+        assert set(published(office)) == {"d1"}
+
+
+@pytest.mark.parametrize("what", ["claim", "get", "put", "publish"])
+async def test_an_outage_fails_no_document(office, what):
+    office.hand_in("d1", b"One.")
+    office.down[what] = Unavailable(what, "switched off")
+
+    with pytest.raises(Unavailable):
+        await office.worker.step()
+
+    assert (office.failed, office.watcher.outcomes) == ({}, {})
+
+
+@pytest.mark.parametrize(
+    ("what", "error"),
+    [
+        ("claim", Unavailable("catalog", "locked")),
+        ("get", Unavailable("blobs", "gone")),
+        ("publish", Conflict("a vector was erased")),
+    ],
+)
+async def test_after_an_outage_the_worker_tries_again(office, hurried, what, error):
+    office.hand_in("d1", b"One.")
+    office.down[what] = error
+
+    working = asyncio.create_task(office.worker.run())
+    await until(lambda: office.watcher.waits)
+    office.down.clear()
+    await until(lambda: published(office))
+    working.cancel()
+
+    assert (await asyncio.gather(working, return_exceptions=True)) != [None]
+    assert office.watcher.waits[0] is error
+    assert office.failed == {}
+
+
+async def test_work_that_arrives_is_begun_at_once(office, monkeypatch):
+    monkeypatch.setattr(module, "IDLE_S", 60.0)
+    working = asyncio.create_task(office.worker.run())
+    await until(lambda: office.calls == ["claim"])
+    await asyncio.sleep(0.01)
+
+    office.hand_in("d1", b"One.")
+    office.arrived.set()
+    await until(lambda: published(office))
+
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
+
+
+async def test_without_being_told_a_worker_looks_for_work_by_itself(office, hurried):
+    working = asyncio.create_task(office.worker.run())
+    await until(lambda: office.calls.count("claim") > 2)
+    office.hand_in("d1", b"One.")
+
+    await until(lambda: published(office))
+
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
+
+
+async def test_a_worker_that_is_cancelled_gives_its_claims_back(office):
+    office.hand_in("d1", b"One.")
+    embedding = asyncio.Event()
+
+    async def embed(_texts):
+        embedding.set()
+        await asyncio.Event().wait()
+
+    office.embedder.embed = embed
+    working = asyncio.create_task(office.worker.run())
+    await embedding.wait()
+
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
+
+    assert working.cancelled()
+    assert [job.document_id for job in office.jobs] == ["d1"]
+    assert (published(office), office.failed) == ({}, {})
+
+
+async def test_claims_that_cannot_be_given_back_are_told(office, hurried):
+    office.down["release"] = Unavailable("catalog", "locked")
+    working = asyncio.create_task(office.worker.run())
+    await until(lambda: "claim" in office.calls)
+
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
+
+    assert [str(one) for one in office.watcher.waits] == ["catalog is unavailable: locked"]
+
+
+async def test_claims_are_renewed_while_the_worker_works(office, hurried, monkeypatch):
+    monkeypatch.setattr(module, "CLAIM_S", 0.03)
+    office.down["renew"] = Unavailable("catalog", "locked")
+    working = asyncio.create_task(office.worker.run())
+    await until(lambda: office.calls.count("renew") >= 2)
+
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
+
+    assert office.watcher.waits[0].dependency == "catalog"
+    before = office.calls.count("renew")
+    await asyncio.sleep(0.03)
+    assert office.calls.count("renew") == before
+
+
+async def test_a_defect_ends_the_worker_loudly(office):
+    async def embed(_texts):
+        raise ZeroDivisionError
+
+    office.hand_in("d1", b"One.")
+    office.embedder.embed = embed
+
+    with pytest.raises(ZeroDivisionError):
+        await office.worker.run()
+
+    assert office.calls[-1] == "release"
