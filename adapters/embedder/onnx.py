@@ -35,13 +35,20 @@ UNUSED: Final = ("pooler.", "embeddings.position_ids")
 class OnnxEmbedder:
     """`orchestrator.ports.embedder.Embedder`; questions do not queue behind documents.
 
-    Each of `threads` threads runs a batch of its own, which is faster than all of them at one.
+    Each of `threads` threads runs a batch of documents of its own, in a session of one thread,
+    which is faster than all of them at one; a question has them all, in a session of its own.
     """
 
     def __init__(
-        self, session: ort.InferenceSession, tokenizer: Tokenizer, counter: Tokenizer, threads: int
+        self,
+        batches: ort.InferenceSession,
+        single: ort.InferenceSession,
+        tokenizer: Tokenizer,
+        counter: Tokenizer,
+        threads: int,
     ) -> None:
-        self._session = session
+        self._batches = batches
+        self._single = single
         self._tokenizer = tokenizer
         self._counter = counter
         self._threads = threads
@@ -66,7 +73,7 @@ class OnnxEmbedder:
         vectors = np.empty((len(tokens), DIMENSION), np.float32)
 
         def fill(batch: list[int]) -> None:
-            vectors[batch] = self._run([tokens[at] for at in batch])
+            vectors[batch] = _run(self._batches, [tokens[at] for at in batch])
 
         batches = _batches(lengths, min(BATCH_TOKENS, share))
         await asyncio.gather(*(loop.run_in_executor(self._documents, fill, one) for one in batches))
@@ -93,18 +100,8 @@ class OnnxEmbedder:
         return [encoding.ids for encoding in self._tokenizer.encode_batch_fast(list(texts))]
 
     def _embed_one(self, text: str) -> Vector:
-        vector: Vector = self._run(self._tokenized([text]))[0]
+        vector: Vector = _run(self._single, self._tokenized([text]))[0]
         return vector
-
-    def _run(self, tokens: Sequence[Sequence[int]]) -> Vectors:
-        longest = max(map(len, tokens))
-        ids = np.zeros((len(tokens), longest), np.int64)
-        mask = np.zeros_like(ids)
-        for row, one in enumerate(tokens):
-            ids[row, : len(one)] = one
-            mask[row, : len(one)] = 1
-        vectors: Vectors = self._session.run(None, {"input_ids": ids, "attention_mask": mask})[0]
-        return vectors
 
 
 @asynccontextmanager
@@ -137,18 +134,33 @@ def _load(folder: Path, threads: int) -> OnnxEmbedder:
         one.no_truncation()
     tokenizer.enable_truncation(MAX_TOKENS)
     threads = threads or len(os.sched_getaffinity(0))
-    return OnnxEmbedder(_session(weights), tokenizer, counter, threads)
+    values = {
+        name: ort.OrtValue.ortvalue_from_numpy(tensor)
+        for name, tensor in weights.items()
+        if not name.startswith(UNUSED)
+    }
+    return OnnxEmbedder(_session(values, 1), _session(values, threads), tokenizer, counter, threads)
 
 
-def _session(weights: dict[str, Any]) -> ort.InferenceSession:
-    tensors = {name: t for name, t in weights.items() if not name.startswith(UNUSED)}
+def _run(session: ort.InferenceSession, tokens: Sequence[Sequence[int]]) -> Vectors:
+    longest = max(map(len, tokens))
+    ids = np.zeros((len(tokens), longest), np.int64)
+    mask = np.zeros_like(ids)
+    for row, one in enumerate(tokens):
+        ids[row, : len(one)] = one
+        mask[row, : len(one)] = 1
+    vectors: Vectors = session.run(None, {"input_ids": ids, "attention_mask": mask})[0]
+    return vectors
+
+
+def _session(values: dict[str, Any], threads: int) -> ort.InferenceSession:
     chosen = ort.SessionOptions()
-    chosen.intra_op_num_threads = 1
+    chosen.intra_op_num_threads = threads
+    chosen.add_session_config_entry("session.force_spinning_stop", "1")  # idle threads sleep
     chosen.inter_op_num_threads = 1
     # More than this would fuse additions into normalisations, which is slower on a CPU.
     chosen.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
-    values = [ort.OrtValue.ortvalue_from_numpy(tensor) for tensor in tensors.values()]
-    chosen.add_external_initializers(list(tensors), values)
+    chosen.add_external_initializers(list(values), list(values.values()))
     return ort.InferenceSession(GRAPH.read_bytes(), chosen, providers=["CPUExecutionProvider"])
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+import functools
+import selectors
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -185,8 +187,42 @@ class Watcher:
         self.waits.append(error)
 
 
-async def until(condition: Any, seconds: float = 5.0) -> None:
+async def until(condition: Any, *, seconds: float = 10.0, every: float = 0.002) -> None:
     """Wait until the condition holds."""
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110  # anything may be waited for here
-            await asyncio.sleep(0.002)
+            await asyncio.sleep(every)
+
+
+class _Impatient(selectors.DefaultSelector):
+    """Waits for a millisecond at most, and remembers what it has saved."""
+
+    saved = 0.0
+
+    def select(self, timeout: float | None = None) -> Any:
+        found = super().select(timeout if timeout is None else min(timeout, 0.001))
+        if timeout is not None and not found:
+            self.saved += max(0.0, timeout - 0.001)
+        return found
+
+
+class HurriedLoop(asyncio.SelectorEventLoop):
+    """An event loop whose clock jumps to the next timer when there is nothing to do."""
+
+    def __init__(self) -> None:
+        self._impatient = _Impatient()
+        super().__init__(self._impatient)
+
+    def time(self) -> float:
+        return super().time() + self._impatient.saved
+
+
+def hurried(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    """Run an async test on a clock that does not make it wait; its fixtures must not be async."""
+
+    @functools.wraps(test)
+    def run(*args: Any, **values: Any) -> None:
+        with asyncio.Runner(loop_factory=HurriedLoop) as runner:
+            runner.run(test(*args, **values))
+
+    return run

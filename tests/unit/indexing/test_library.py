@@ -9,10 +9,10 @@ import pytest
 from orchestrator.domain.errors import Conflict, Misconfigured, NotFound, Unavailable
 from orchestrator.domain.identity import Principal, Scope
 from orchestrator.domain.passages import Candidate, Passage
-from orchestrator.indexing import library as module
-from orchestrator.indexing.library import Library
+from orchestrator.indexing.library import POLL_S, REMEMBERED_CHUNKS, RETRY_S, Library
 from orchestrator.indexing.projection import Projection
-from tests.unit.fakes import FakeCatalog, FakeIndex, Watcher, numbered, until, workspace
+from orchestrator.indexing.shelf import READER_S
+from tests.unit.fakes import FakeCatalog, FakeIndex, Watcher, hurried, numbered, workspace
 
 ANYONE = Scope("default", revision=99)
 
@@ -54,13 +54,6 @@ class Stage:
 @pytest.fixture
 def stage():
     return Stage()
-
-
-@pytest.fixture
-async def following():
-    made = Stage(follow=True)
-    yield made
-    await made.library.close()
 
 
 async def test_a_workspace_is_opened_caught_up_when_it_is_first_asked_for(stage):
@@ -234,16 +227,15 @@ async def test_what_was_read_is_remembered(stage):
     assert stage.catalog.texts_read == [[3, 1], [2]]
 
 
-async def test_only_so_much_is_remembered(stage, monkeypatch):
-    monkeypatch.setattr(module, "REMEMBERED_CHUNKS", 2)
-    stage.catalog.publish("default", "One.", "Two.", "Three.")
+async def test_only_so_much_is_remembered(stage):
+    ids = stage.catalog.publish("default", *map(str, range(REMEMBERED_CHUNKS + 1)))
     await stage.library.pin("default")
 
-    await passages(stage, 1, 2)
-    await passages(stage, 3)
-    await passages(stage, 2, 1)
+    await passages(stage, *ids[:-1])
+    await passages(stage, ids[-1])
+    await passages(stage, *ids[:2])
 
-    assert stage.catalog.texts_read == [[1, 2], [3], [1]]
+    assert stage.catalog.texts_read == [ids[:-1], ids[-1:], ids[:1]]
 
 
 async def test_what_a_deletion_took_is_forgotten(stage):
@@ -316,70 +308,67 @@ async def test_a_passage_for_other_groups_is_a_conflict(stage):
         await stage.library.confirm(moment, found, stranger)
 
 
+@pytest.fixture
+def following():
+    return Stage(follow=True)
+
+
+@hurried
 async def test_a_follower_keeps_a_workspace_abreast(following):
-    await following.library.pin("default")
+    shelf = await following.library.shelf("default")
     following.catalog.publish("default", "One.")
-
-    await following.library.settle("default")
-    await until(lambda: following.library._open["default"].shelf.revision == 1)
-
-    assert following.library.stalled() == []
-
-
-async def test_a_follower_goes_on_after_an_outage(following, monkeypatch):
-    monkeypatch.setattr(module, "POLL_S", 0.01)
-    monkeypatch.setattr(module, "RETRY_S", 0.01)
-    await following.library.pin("default")
-    following.catalog.down = Unavailable("catalog", "locked")
     following.end_lease()
-    await until(lambda: following.watcher.stumbles)
 
-    following.catalog.publish("default", "One.")
-    following.catalog.down = None
-    await until(lambda: following.openings.indexes[0].ids)
+    await asyncio.sleep(POLL_S * 1.5)
 
-    assert following.watcher.stumbles[0][0] == "default"
-    assert following.library.stalled() == []
+    assert (shelf.revision, following.library.stalled()) == (1, [])
+    await following.library.close()
 
 
-async def test_a_follower_goes_on_after_a_full_disk(following, monkeypatch):
-    monkeypatch.setattr(module, "POLL_S", 0.01)
-    monkeypatch.setattr(module, "RETRY_S", 0.01)
-    await following.library.pin("default")
+@pytest.mark.parametrize("error", [Unavailable("catalog", "locked"), OSError(28, "no space left")])
+@hurried
+async def test_a_follower_goes_on_after_an_outage(following, error):
+    shelf = await following.library.shelf("default")
     (index,) = following.openings.indexes
-    index.down = OSError(28, "No space left on device")
+    index.down = error
     following.catalog.publish("default", "One.")
-    await until(lambda: following.watcher.stumbles)
+    following.end_lease()
+    await asyncio.sleep(POLL_S * 1.5)
+    stumbled, index.down = list(following.watcher.stumbles), None
 
-    index.down = None
-    await until(lambda: index.ids)
+    await asyncio.sleep(RETRY_S + POLL_S)
 
-    assert following.library.stalled() == []
+    assert stumbled == [("default", error)]
+    assert (shelf.revision, following.library.stalled()) == (1, [])
+    await following.library.close()
 
 
-async def test_a_follower_ends_with_its_workspace(following, monkeypatch):
-    monkeypatch.setattr(module, "POLL_S", 0.01)
+@hurried
+async def test_a_follower_ends_with_its_workspace(following):
     await following.library.pin("default")
     follower = following.library._open["default"].follower
     del following.catalog.known["default"]
     following.end_lease()
 
-    await until(follower.done)
+    await asyncio.sleep(POLL_S * 1.5)
 
+    assert follower.done()
     assert follower.exception() is None
+    await following.library.close()
 
 
+@hurried
 async def test_a_follower_that_has_ended_is_told(following):
     await following.library.pin("default")
     await following.library.pin("legal")
-    (index,) = [one._index for one in following.library._open["legal"].shelf.projections.values()]
-    index.down = ValueError("a defect")
+    following.openings.indexes[1].down = ValueError("a defect")
     following.catalog.publish("legal", "One.")
-    await (await following.library.shelf("legal")).refresh()
+    following.end_lease("legal")
 
-    await until(following.library.stalled)
+    await asyncio.sleep(POLL_S * 1.5)
 
     assert following.library.stalled() == ["legal"]
+    await following.library.close()
 
 
 async def test_reopening_opens_anew_and_lets_readers_of_the_old_go_on(stage):
@@ -395,16 +384,36 @@ async def test_reopening_opens_anew_and_lets_readers_of_the_old_go_on(stage):
     await stage.library.close()
 
 
-async def test_the_old_is_closed_when_its_readers_are_done(stage, monkeypatch):
-    monkeypatch.setattr(module, "READER_S", 0.01)
+@hurried
+async def test_the_old_is_closed_when_its_readers_are_done(stage):
     await stage.library.shelf("default")
     old = stage.openings.indexes[0]
-
     await stage.library.reopen()
-    await until(lambda: stage.openings.closed == [old])
+    await asyncio.sleep(READER_S - 1)
+    before = list(stage.openings.closed)
 
+    await asyncio.sleep(2)
+
+    assert (before, stage.openings.closed) == ([], [old])
     await stage.library.close()
     assert stage.openings.closed == stage.openings.indexes
+
+
+@hurried
+async def test_another_generation_is_opened_anew_and_lets_readers_of_the_old_go_on(stage):
+    old = await stage.library.shelf("default")
+    stage.catalog.configure("default", generation=2)
+    stage.end_lease()
+
+    new = await stage.library.shelf("default")
+
+    assert (old.generation, new.generation) == (1, 2)
+    assert stage.openings.closed == []
+
+    await asyncio.sleep(READER_S + 1)
+
+    assert stage.openings.closed == [stage.openings.indexes[0]]
+    await stage.library.close()
 
 
 async def test_closing_does_not_wait_for_the_readers_of_the_old(stage):

@@ -9,9 +9,8 @@ import pytest
 from adapters.parser.registry import ParserRegistry
 from orchestrator.domain.documents import text_hash
 from orchestrator.domain.errors import Conflict, Unavailable
-from orchestrator.ingestion import worker as module
-from orchestrator.ingestion.worker import BATCH, MAX_ATTEMPTS
-from tests.unit.fakes import until
+from orchestrator.ingestion.worker import BATCH, CLAIM_S, IDLE_S, MAX_ATTEMPTS, RETRY_S
+from tests.unit.fakes import hurried, until
 from tests.unit.ingestion.office import Office
 
 
@@ -29,11 +28,11 @@ def office():
     return Office(Parsers())
 
 
-@pytest.fixture
-def hurried(monkeypatch):
-    """Retries and idle looks come at once."""
-    monkeypatch.setattr(module, "RETRY_S", 0.01)
-    monkeypatch.setattr(module, "IDLE_S", 0.01)
+async def ended(working):
+    """Cancel the worker, and wait until it has gone."""
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
+    assert working.cancelled()
 
 
 def published(office):
@@ -180,44 +179,43 @@ async def test_an_outage_fails_no_document(office, what):
         ("publish", Conflict("a vector was erased")),
     ],
 )
-async def test_after_an_outage_the_worker_tries_again(office, hurried, what, error):
+@hurried
+async def test_after_an_outage_the_worker_tries_again(office, what, error):
     office.hand_in("d1", b"One.")
     office.down[what] = error
-
     working = asyncio.create_task(office.worker.run())
-    await until(lambda: office.watcher.waits)
+    await asyncio.sleep(RETRY_S / 2)
+    waits = list(office.watcher.waits)
+
     office.down.clear()
-    await until(lambda: published(office))
-    working.cancel()
+    await asyncio.sleep(RETRY_S)
 
-    assert (await asyncio.gather(working, return_exceptions=True)) != [None]
-    assert office.watcher.waits[0] is error
-    assert office.failed == {}
+    assert waits == [error]
+    assert (set(published(office)), office.failed) == ({"d1"}, {})
+    await ended(working)
 
 
-async def test_work_that_arrives_is_begun_at_once(office, monkeypatch):
-    monkeypatch.setattr(module, "IDLE_S", 60.0)
+@hurried
+async def test_work_that_arrives_is_begun_at_once(office):
     working = asyncio.create_task(office.worker.run())
-    await until(lambda: office.calls == ["claim"])
-    await asyncio.sleep(0.01)
-
+    await asyncio.sleep(IDLE_S / 10)
     office.hand_in("d1", b"One.")
+
     office.arrived.set()
-    await until(lambda: published(office))
+    await until(lambda: published(office), seconds=IDLE_S * 0.8)
 
-    working.cancel()
-    await asyncio.gather(working, return_exceptions=True)
+    await ended(working)
 
 
-async def test_without_being_told_a_worker_looks_for_work_by_itself(office, hurried):
+@hurried
+async def test_without_being_told_a_worker_looks_for_work_by_itself(office):
     working = asyncio.create_task(office.worker.run())
-    await until(lambda: office.calls.count("claim") > 2)
+    await asyncio.sleep(IDLE_S / 10)
     office.hand_in("d1", b"One.")
 
-    await until(lambda: published(office))
+    await until(lambda: published(office), every=IDLE_S)
 
-    working.cancel()
-    await asyncio.gather(working, return_exceptions=True)
+    await ended(working)
 
 
 async def test_a_worker_that_is_cancelled_gives_its_claims_back(office):
@@ -232,38 +230,35 @@ async def test_a_worker_that_is_cancelled_gives_its_claims_back(office):
     working = asyncio.create_task(office.worker.run())
     await embedding.wait()
 
-    working.cancel()
-    await asyncio.gather(working, return_exceptions=True)
+    await ended(working)
 
-    assert working.cancelled()
     assert [job.document_id for job in office.jobs] == ["d1"]
     assert (published(office), office.failed) == ({}, {})
 
 
-async def test_claims_that_cannot_be_given_back_are_told(office, hurried):
+async def test_claims_that_cannot_be_given_back_are_told(office):
     office.down["release"] = Unavailable("catalog", "locked")
     working = asyncio.create_task(office.worker.run())
     await until(lambda: "claim" in office.calls)
 
-    working.cancel()
-    await asyncio.gather(working, return_exceptions=True)
+    await ended(working)
 
     assert [str(one) for one in office.watcher.waits] == ["catalog is unavailable: locked"]
 
 
-async def test_claims_are_renewed_while_the_worker_works(office, hurried, monkeypatch):
-    monkeypatch.setattr(module, "CLAIM_S", 0.03)
+@hurried
+async def test_claims_are_renewed_while_the_worker_works_and_no_longer(office):
     office.down["renew"] = Unavailable("catalog", "locked")
     working = asyncio.create_task(office.worker.run())
-    await until(lambda: office.calls.count("renew") >= 2)
+    await asyncio.sleep(CLAIM_S)
+    renewed = office.calls.count("renew")
 
-    working.cancel()
-    await asyncio.gather(working, return_exceptions=True)
+    await ended(working)
+    await asyncio.sleep(CLAIM_S)
 
-    assert office.watcher.waits[0].dependency == "catalog"
-    before = office.calls.count("renew")
-    await asyncio.sleep(0.03)
-    assert office.calls.count("renew") == before
+    assert 2 <= renewed <= 3
+    assert office.calls.count("renew") == renewed
+    assert office.watcher.waits[0] is office.down["renew"]
 
 
 async def test_a_defect_ends_the_worker_loudly(office):

@@ -1,0 +1,106 @@
+"""Collections in BEIR form, and what is said of one that is not."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from orchestrator.domain.errors import Rejected
+from orchestrator.evaluation.beir import load
+from tests.unit.evaluation.collections import CORPUS, write
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return write(tmp_path / "tiny")
+
+
+def put(folder, name, *entries):
+    (folder / name).write_text("".join(f"{json.dumps(one)}\n" for one in entries))
+
+
+def test_judgements_are_read_by_question(folder):
+    assert load(folder).judgements == {"q1": {"refunds": 1}, "q2": {"travel": 2}}
+
+
+def test_only_judged_questions_are_kept(folder):
+    assert load(folder).questions == {
+        "q1": "When are refunds paid?",
+        "q2": "What are hotels reimbursed up to?",
+    }
+
+
+def test_documents_are_uploads_under_their_own_ids(folder):
+    uploads = list(load(folder).uploads())
+
+    assert [one.source_id for one in uploads] == [entry["_id"] for entry in CORPUS]
+    assert [one.filename for one in uploads] == ["refunds.txt", "travel.txt", "remote.txt"]
+    assert [one.title for one in uploads] == ["Refund policy", "Travel policy", None]
+    assert uploads[0].content == b"Refunds are paid within 7 days."
+
+
+def test_a_document_without_text_is_its_title(folder):
+    put(folder, "corpus.jsonl", {"_id": "d1", "title": "Only a title", "text": " "})
+
+    (upload,) = load(folder).uploads()
+
+    assert upload.content == b"Only a title"
+
+
+def test_numbers_may_be_ids(folder):
+    put(folder, "queries.jsonl", {"_id": 7, "text": "When?"})
+    (folder / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\n7\t12\t1\n")
+
+    collection = load(folder)
+
+    assert (collection.questions, collection.judgements) == ({"7": "When?"}, {"7": {"12": 1}})
+
+
+@pytest.mark.parametrize("name", ["qrels/test.tsv", "queries.jsonl", "corpus.jsonl"])
+def test_a_file_that_is_missing_is_named(folder, name):
+    (folder / name).unlink()
+
+    with pytest.raises(Rejected, match=name.rpartition("/")[2]):
+        load(folder)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "q1\trefunds\t1\nq2\ttravel\t2\n",
+        "query-id\tcorpus-id\tscore\nq1\trefunds\thigh\n",
+        "query-id\tcorpus-id\tscore\nq1\n",
+    ],
+    ids=["no header", "no number", "a short row"],
+)
+def test_judgements_that_cannot_be_read_name_their_file(folder, content):
+    (folder / "qrels" / "test.tsv").write_text(content)
+
+    with pytest.raises(Rejected, match=r"test\.tsv' cannot be read"):
+        load(folder)
+
+
+@pytest.mark.parametrize("entry", [{"_id": "q2"}, {"text": "When?"}, ["q2", "When?"], "q2"])
+def test_a_question_that_lacks_a_field_names_its_file_and_line(folder, entry):
+    put(folder, "queries.jsonl", {"_id": "q1", "text": "When?"}, entry)
+
+    with pytest.raises(Rejected, match=r"queries\.jsonl', line 2, lacks one of _id, text"):
+        load(folder)
+
+
+def test_a_document_that_lacks_a_field_names_its_file_and_line(folder):
+    put(folder, "corpus.jsonl", *CORPUS, {"_id": "d4"})
+
+    uploads = load(folder).uploads()
+
+    with pytest.raises(Rejected, match=r"corpus\.jsonl', line 4, lacks one of"):
+        list(uploads)
+
+
+@pytest.mark.parametrize("content", [b'{"_id": "q1", "text": \n', b"\xff\xfe\n"])
+def test_questions_that_cannot_be_read_name_their_file(folder, content):
+    (folder / "queries.jsonl").write_bytes(content)
+
+    with pytest.raises(Rejected, match=r"queries\.jsonl' cannot be read"):
+        load(folder)

@@ -1,0 +1,40 @@
+"""A real catalog and real blobs in a new folder, beside fakes that can be down."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from adapters.blobs.filesystem import FilesystemBlobs
+from adapters.catalog.database import Database
+from adapters.catalog.sqlite import SqliteCatalog, open_sqlite
+from adapters.queue.local import LocalQueue
+from orchestrator.contracts.clerk import Clerk
+
+
+@pytest.fixture
+async def database(data_dir: Path) -> AsyncIterator[Database]:
+    async with open_sqlite(data_dir / "catalog.db") as opened:
+        yield opened
+
+
+@pytest.fixture
+def catalog(database: Database) -> SqliteCatalog:
+    return SqliteCatalog(database)
+
+
+@pytest.fixture
+def queue(database: Database) -> LocalQueue:
+    return LocalQueue(database)
+
+
+@pytest.fixture
+def blobs(data_dir: Path) -> FilesystemBlobs:
+    return FilesystemBlobs(data_dir / "blobs")
+
+
+@pytest.fixture
+async def clerk(catalog: SqliteCatalog, queue: LocalQueue) -> Clerk:
+    return await Clerk.of(catalog, queue, "policies")

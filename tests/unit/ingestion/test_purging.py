@@ -1,0 +1,171 @@
+"""Purging: a store is `purged` only when it is, and what is down is tried again."""
+
+from __future__ import annotations
+
+import pytest
+
+from orchestrator.domain.errors import NotFound
+from orchestrator.ingestion.purging import Purger
+from tests.unit.ingestion.stores import FakeLibrary, Store
+
+ALL_PURGED = dict.fromkeys(("catalog", "cache", "blobs", "vectors", "keywords"), "purged")
+
+
+class Cleaning:
+    """A purger with two caches and two stores, and whether it holds the lease."""
+
+    def __init__(self, catalog, blobs):
+        self.caches, self.stores = [Store(), Store()], [Store(), Store()]
+        self.library = FakeLibrary()
+        self.persists = True
+        self.purger = Purger(
+            catalog,
+            blobs,
+            self.caches,
+            self.stores,
+            self.library,
+            persists=lambda: self.persists,
+        )
+
+
+@pytest.fixture
+def cleaning(catalog, blobs):
+    return Cleaning(catalog, blobs)
+
+
+@pytest.fixture
+async def receipt(catalog, clerk, blobs):
+    """Of a document that was deleted just now, its bytes still stored."""
+    document = await clerk.keep("Refunds are paid.")
+    await blobs.put(f"{clerk.uid}/{document.id}/c0ffee", b"Refunds are paid.")
+    return await catalog.deletions.document(document.id)
+
+
+async def test_every_store_is_purged(cleaning, clerk, blobs, receipt):
+    after = await cleaning.purger.document(clerk.uid, receipt)
+
+    assert (after.stores, after.complete) == (ALL_PURGED, True)
+    assert [one.purged for one in cleaning.caches] == [[clerk.uid]] * 2
+    with pytest.raises(NotFound):
+        await blobs.get(f"{clerk.uid}/{receipt.document_id}/c0ffee")
+
+
+async def test_the_indexes_have_caught_up_and_are_saved_before_they_count_as_purged(
+    cleaning, clerk, receipt
+):
+    await cleaning.purger.document(clerk.uid, receipt)
+
+    assert set(cleaning.library.settled) == {"policies"}
+    assert cleaning.library.saves >= 1
+
+
+async def test_the_receipt_is_kept(cleaning, catalog, clerk, receipt):
+    after = await cleaning.purger.document(clerk.uid, receipt)
+
+    assert (await catalog.documents.get(receipt.document_id)).receipt == after
+    assert (await catalog.deletions.unpurged()).receipts == []
+
+
+async def test_a_store_that_is_down_is_pending_and_says_why(cleaning, clerk, receipt):
+    cleaning.caches[1].down = "connection refused"
+
+    after = await cleaning.purger.document(clerk.uid, receipt)
+
+    assert not after.complete
+    assert after.stores == ALL_PURGED | {
+        "cache": "pending: the store is unavailable: connection refused"
+    }
+
+
+async def test_indexes_that_are_down_are_pending(cleaning, clerk, receipt):
+    cleaning.library.down = "full"
+
+    after = await cleaning.purger.document(clerk.uid, receipt)
+
+    pending = "pending: the indexes is unavailable: full"
+    assert after.stores == ALL_PURGED | {"vectors": pending, "keywords": pending}
+
+
+async def test_without_the_lease_the_indexes_are_left_to_who_holds_it(cleaning, clerk, receipt):
+    cleaning.persists = False
+
+    after = await cleaning.purger.document(clerk.uid, receipt)
+
+    assert {store for store, state in after.stores.items() if state != "purged"} == {
+        "vectors",
+        "keywords",
+    }
+    assert "holds the lease" in after.stores["vectors"]
+    assert cleaning.library.settled == []
+
+
+async def test_what_was_pending_is_purged_later_and_nothing_else_again(
+    cleaning, catalog, clerk, receipt
+):
+    cleaning.caches[0].down = "connection refused"
+    await cleaning.purger.document(clerk.uid, receipt)
+    cleaning.caches[0].down = ""
+    cleaning.library.settled.clear()
+
+    await cleaning.purger.pending()
+
+    after = (await catalog.documents.get(receipt.document_id)).receipt
+    assert after.stores == ALL_PURGED
+    assert cleaning.library.settled == []
+
+
+async def test_while_it_stays_down_it_stays_pending(cleaning, catalog, clerk, receipt):
+    cleaning.caches[0].down = "connection refused"
+    await cleaning.purger.document(clerk.uid, receipt)
+
+    await cleaning.purger.pending()
+
+    assert not (await catalog.documents.get(receipt.document_id)).receipt.complete
+
+
+async def test_a_deletion_that_nobody_purged_is_purged_later(cleaning, catalog, receipt):
+    await cleaning.purger.pending()
+
+    assert (await catalog.documents.get(receipt.document_id)).receipt.stores == ALL_PURGED
+
+
+async def test_a_deleted_workspace_is_purged_from_every_store(cleaning, catalog, clerk, blobs):
+    document = await clerk.keep("Refunds are paid.")
+    await blobs.put(f"{clerk.uid}/{document.id}/c0ffee", b"Refunds are paid.")
+    uid = await catalog.deletions.workspace("policies")
+
+    assert await cleaning.purger.workspace(uid)
+    assert [one.purged for one in cleaning.caches] == [[uid]] * 2
+    assert [one.dropped for one in cleaning.stores] == [[uid]] * 2
+    with pytest.raises(NotFound):
+        await blobs.get(f"{uid}/{document.id}/c0ffee")
+    with pytest.raises(NotFound):
+        await catalog.documents.get(document.id)
+
+
+@pytest.mark.parametrize("part", ["caches", "stores"])
+@pytest.mark.usefixtures("clerk")
+async def test_the_last_rows_of_a_workspace_stay_until_every_store_is_purged(
+    cleaning, catalog, part
+):
+    uid = await catalog.deletions.workspace("policies")
+    getattr(cleaning, part)[0].down = "connection refused"
+
+    assert not await cleaning.purger.workspace(uid)
+    assert (await catalog.deletions.unpurged()).workspaces == [uid]
+
+    getattr(cleaning, part)[0].down = ""
+    await cleaning.purger.pending()
+
+    assert (await catalog.deletions.unpurged()).workspaces == []
+
+
+@pytest.mark.usefixtures("clerk")
+async def test_without_the_lease_a_workspace_is_left_to_who_holds_it(cleaning, catalog):
+    uid = await catalog.deletions.workspace("policies")
+    cleaning.persists = False
+
+    assert not await cleaning.purger.workspace(uid)
+    assert [one.purged for one in cleaning.caches] == [[uid]] * 2
+    assert [one.dropped for one in cleaning.stores] == [[], []]
+    assert (await catalog.deletions.unpurged()).workspaces == [uid]

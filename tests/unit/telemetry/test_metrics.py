@@ -1,0 +1,80 @@
+"""The names under which a service is watched."""
+
+from __future__ import annotations
+
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+
+from orchestrator.domain.errors import Unavailable
+from orchestrator.telemetry.metrics import Metrics
+from orchestrator.telemetry.observer import Telemetry
+
+
+@pytest.fixture
+def metrics():
+    return Metrics(CollectorRegistry())
+
+
+def value(metrics, name, **labels):
+    return metrics.registry.get_sample_value(name, labels)
+
+
+def test_metrics_have_the_names_that_dashboards_use(metrics):
+    names = {one.name: one.type for one in metrics.registry.collect()}
+
+    assert names == {
+        "rag_queries": "counter",
+        "rag_cache_hits": "counter",
+        "rag_cache_misses": "counter",
+        "rag_degraded": "counter",
+        "rag_unanswerable": "counter",
+        "rag_query_duration_seconds": "histogram",
+        "rag_stage_duration_seconds": "histogram",
+        "rag_active_requests": "gauge",
+        "rag_errors": "counter",
+        "rag_documents": "counter",
+        "rag_hydration_drops": "counter",
+    }
+
+
+def test_every_metric_says_what_it_counts(metrics):
+    assert all(one.documentation.endswith((".", "defect.")) for one in metrics.registry.collect())
+    assert b"rag_queries_total 0.0" in generate_latest(metrics.registry)
+
+
+def test_two_registries_do_not_share_a_metric(metrics):
+    other = Metrics(CollectorRegistry())
+
+    metrics.queries.inc()
+
+    assert value(metrics, "rag_queries_total") == 1
+    assert value(other, "rag_queries_total") == 0
+
+
+def test_a_dropped_chunk_is_counted(metrics):
+    Telemetry(metrics).dropped("legal", 7)
+
+    assert value(metrics, "rag_hydration_drops_total") == 1
+
+
+def test_documents_are_counted_by_their_outcome(metrics):
+    telemetry = Telemetry(metrics)
+
+    telemetry.ingested("d1", None)
+    telemetry.ingested("d2", "not text")
+    telemetry.ingested("d3", "not text")
+
+    assert value(metrics, "rag_documents_total", outcome="indexed") == 1
+    assert value(metrics, "rag_documents_total", outcome="failed") == 2
+
+
+def test_troubles_of_background_work_are_logged(metrics, capsys):
+    telemetry = Telemetry(metrics)
+
+    telemetry.stumbled("legal", Unavailable("catalog", "locked"))
+    telemetry.worker_waits(Unavailable("blobs", "gone"))
+    telemetry.ingested("d2", "not text")
+
+    text = "".join(capsys.readouterr())
+    for word in ("follower_failed", "catalog is unavailable: locked", "worker_waits", "not text"):
+        assert word in text

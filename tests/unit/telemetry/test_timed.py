@@ -1,0 +1,160 @@
+"""Wrappers that time a port: the same port, and the time that it took."""
+
+from __future__ import annotations
+
+import asyncio
+
+import numpy as np
+import pytest
+from prometheus_client import CollectorRegistry
+
+from adapters.cache.memory import MemoryCache
+from adapters.embedder.mock import MockEmbedder
+from adapters.reranker.mock import MockReranker
+from orchestrator.domain.answers import Outcome, Token
+from orchestrator.domain.context import begin_timings
+from orchestrator.domain.errors import Unavailable
+from orchestrator.domain.passages import Retrieval
+from orchestrator.ports.cache import CacheKey
+from orchestrator.telemetry.metrics import Metrics
+from orchestrator.telemetry.timed import (
+    TimedCache,
+    TimedEmbedder,
+    TimedGenerator,
+    TimedReranker,
+    TimedRetriever,
+)
+from tests.builders import answer, passage, question
+
+KEY = CacheKey("w", "d")
+WORK_S = 0.02
+
+
+@pytest.fixture
+def metrics():
+    return Metrics(CollectorRegistry())
+
+
+@pytest.fixture
+def watch(metrics):
+    return metrics.stage_seconds
+
+
+@pytest.fixture
+def timings():
+    return begin_timings()
+
+
+@pytest.fixture
+def observed(metrics):
+    def times(stage):
+        name = "rag_stage_duration_seconds_count"
+        return metrics.registry.get_sample_value(name, {"stage": stage})
+
+    return times
+
+
+class Down:
+    """Everything that it is asked for fails, after a while."""
+
+    async def _fail(self, *_, **__):
+        await asyncio.sleep(WORK_S)
+        raise Unavailable("the server", "switched off")
+
+    get = put = purge = retrieve = rerank = ping = _fail
+
+
+async def test_a_timed_cache_is_that_cache(watch, timings, observed):
+    cache = TimedCache(MemoryCache(entries=9, ttl_s=60), watch)
+
+    await cache.put(KEY, answer(), revision=7)
+
+    assert await cache.get(KEY, revision=7) == answer()
+    assert timings.keys() == {"cache"}
+    assert observed("cache") == 1
+
+    await cache.purge("w")
+
+    assert await cache.get(KEY, revision=7) is None
+    assert observed("cache") == 2
+
+
+async def test_a_timed_cache_without_a_server_is_up(watch):
+    await TimedCache(MemoryCache(entries=9, ttl_s=60), watch).ping()
+
+
+async def test_a_timed_cache_whose_server_is_down_is_down(watch):
+    with pytest.raises(Unavailable):
+        await TimedCache(Down(), watch).ping()
+
+
+async def test_a_timed_embedder_is_that_embedder(watch, timings, observed):
+    inner = MockEmbedder()
+    embedder = TimedEmbedder(inner, watch)
+
+    assert (embedder.digest, embedder.dimension) == (inner.digest, inner.dimension)
+    assert embedder.max_tokens == inner.max_tokens
+    assert embedder.token_spans("two words") == [(0, 3), (4, 9)]
+    assert np.array_equal(await embedder.embed(["a"]), await inner.embed(["a"]))
+    assert timings == {}
+    assert np.array_equal(await embedder.embed_query("a"), await inner.embed_query("a"))
+    assert timings.keys() == {"embed"}
+    assert observed("embed") == 1
+
+
+class OneRetrieval:
+    async def retrieve(self, query, *, limit):
+        await asyncio.sleep(WORK_S)
+        return Retrieval([passage(query.text)] * limit)
+
+
+async def test_a_timed_retriever_is_that_retriever(watch, timings, observed):
+    found = await TimedRetriever(OneRetrieval(), watch).retrieve(question("paid"), limit=2)
+
+    assert [one.chunk.text for one in found.passages] == ["paid", "paid"]
+    assert timings["retrieve"] >= WORK_S * 1e3 * 0.9
+    assert observed("retrieve") == 1
+
+
+async def test_a_timed_reranker_is_that_reranker(watch, timings, observed):
+    passages = [passage("Fees."), passage("Refunds are paid.", chunk_id=2)]
+
+    found = await TimedReranker(MockReranker(), watch).rerank(question(), passages, limit=1)
+
+    assert [one.chunk.id for one in found] == [2]
+    assert (timings.keys(), observed("rerank")) == ({"rerank"}, 1)
+
+
+@pytest.mark.parametrize(
+    ("stage", "act"),
+    [
+        ("cache", lambda watch: TimedCache(Down(), watch).get(KEY, revision=1)),
+        ("retrieve", lambda watch: TimedRetriever(Down(), watch).retrieve(question(), limit=1)),
+        ("rerank", lambda watch: TimedReranker(Down(), watch).rerank(question(), [], limit=1)),
+    ],
+)
+async def test_what_fails_is_timed_too(watch, timings, observed, stage, act):
+    with pytest.raises(Unavailable):
+        await act(watch)
+
+    assert timings[stage] >= WORK_S * 1e3 * 0.9
+    assert observed(stage) == 1
+
+
+class SlowGenerator:
+    async def generate(self, *_):
+        for word in ("Refunds ", "are paid."):
+            await asyncio.sleep(WORK_S)
+            yield Token(word)
+        yield Outcome(answerable=True)
+
+
+async def test_a_timed_generator_is_that_generator_and_times_no_reader(watch, timings, observed):
+    said = []
+    async for piece in TimedGenerator(SlowGenerator(), watch).generate(question(), []):
+        said.append(piece)
+        await asyncio.sleep(WORK_S * 5)  # whoever reads takes his time
+
+    assert said == [Token("Refunds "), Token("are paid."), Outcome(answerable=True)]
+    assert WORK_S * 2e3 * 0.9 <= timings["generate"] < WORK_S * 10e3
+    assert observed("generate") == 1

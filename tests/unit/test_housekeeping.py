@@ -1,0 +1,71 @@
+"""Housekeeping: a free lease is taken once, and what is pending is tried every few seconds."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from orchestrator.domain.errors import Unavailable
+from orchestrator.housekeeping import EVERY_S, Housekeeping
+from tests.unit.fakes import hurried
+
+
+class House:
+    """Purger, library and lease in one; `free` says whether the lease can be had."""
+
+    def __init__(self, *, held=False, free=False):
+        self.held = held
+        self.free = free
+        self.done = []
+        self.down = False
+        self.keeping = Housekeeping(self, self, self)
+
+    def acquire(self):
+        self.held = self.free
+        return self.held
+
+    async def reopen(self):
+        self.done.append("reopen")
+
+    async def pending(self):
+        self.done.append("purge")
+        if self.down:
+            raise Unavailable("redis", "connection refused")
+
+
+@pytest.mark.parametrize(
+    ("house", "done"),
+    [
+        (House(held=True), ["purge"]),
+        (House(free=False), ["purge"]),
+        (House(free=True), ["reopen", "purge"]),
+    ],
+    ids=["held", "taken by another", "free"],
+)
+async def test_a_lease_that_becomes_free_is_taken_and_the_indexes_are_opened_anew(house, done):
+    await house.keeping.round()
+
+    assert house.done == done
+
+
+async def test_indexes_are_opened_anew_only_when_the_lease_is_taken():
+    house = House(free=True)
+
+    await house.keeping.round()
+    await house.keeping.round()
+
+    assert house.done == ["reopen", "purge", "purge"]
+
+
+@hurried
+async def test_a_round_comes_every_few_seconds_whatever_is_down():
+    house = House(held=True)
+    house.down = True
+    running = asyncio.create_task(house.keeping.run())
+
+    await asyncio.sleep(EVERY_S * 2.5)
+
+    assert house.done == ["purge"] * 3
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
