@@ -56,6 +56,9 @@ generator: {{kind: extractive, sentences: 4}}
 """
 
 
+CHUNKING = "chunks hold 16 to 8192 tokens, and overlap by less than half of them"
+
+
 def refused(**overrides):
     with pytest.raises(Misconfigured) as caught:
         load(**overrides)
@@ -253,8 +256,7 @@ def test_folders_lie_below_the_data_folder_unless_said_otherwise():
         ),
         (
             {"RAG_WORKSPACE__CHUNKING__TOKENS": "5"},
-            "workspace.chunking: chunks hold 16 to 8192 tokens, and overlap by less than half of"
-            " them",
+            "workspace.chunking: " + CHUNKING,
         ),
     ],
 )
@@ -326,7 +328,7 @@ def test_the_fingerprint_is_the_same_for_the_same_backends(env):
         {"RAG_EMBEDDER__MODEL": "/srv/other"},
         {"RAG_GENERATORS__CHEAP__KIND": "mock"},
     ],
-    ids=lambda variables: "-".join(variables),
+    ids="-".join,
 )
 def test_the_fingerprint_changes_with_every_option_of_a_backend(env, variables):
     before = load().fingerprint

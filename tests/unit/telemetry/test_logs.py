@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from contextvars import copy_context
 
 import pytest
 import structlog
@@ -37,16 +38,19 @@ def test_a_log_is_one_json_object_a_line(lines):
 
 
 def test_a_log_within_a_request_has_its_trace_id(lines):
-    logs.set_up("info")
-    begin_trace(TRACE)
+    def request():
+        begin_trace(TRACE)
+        structlog.get_logger().info("request")
+        logging.getLogger("uvicorn.error").error("refused")
 
-    structlog.get_logger().info("request")
-    logging.getLogger("uvicorn.error").error("refused")
+    logs.set_up("info")
+
+    copy_context().run(request)
 
     assert [one["trace_id"] for one in lines()] == [TRACE, TRACE]
 
 
-async def test_a_log_outside_of_a_request_has_none(lines):
+def test_a_log_outside_of_a_request_has_none(lines):
     logs.set_up("info")
 
     structlog.get_logger().info("started")

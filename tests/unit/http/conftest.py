@@ -1,0 +1,91 @@
+"""The service over fakes: every test hands it the use cases that it is about."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+
+from orchestrator.domain.answers import Done, Sources, Token
+from orchestrator.domain.passages import Retrieval
+from orchestrator.http.app import create_app
+from orchestrator.settings import Settings, load
+from orchestrator.telemetry.metrics import Metrics
+from tests.builders import answer, passage
+
+ANSWER = answer("Refunds are paid. [1]")
+
+
+class Answering:
+    """Gives `answers` one after another, in as many steps as a stream has; an error is raised."""
+
+    def __init__(self) -> None:
+        self.asked: list[Any] = []
+        self.events: list[Any] = [
+            Sources(ANSWER.sources),
+            Token("Refunds "),
+            Token("are paid. [1]"),
+            Done(ANSWER),
+        ]
+
+    async def stream(self, query: Any) -> AsyncIterator[Any]:
+        self.asked.append(query)
+        for event in self.events:
+            if isinstance(event, Exception):
+                raise event
+            if callable(event):
+                await event()
+            else:
+                yield event
+
+    async def answer(self, query: Any) -> Any:
+        return [event async for event in self.stream(query)][-1].answer
+
+    async def search(self, query: Any, **options: Any) -> Any:
+        [event async for event in self.stream((query, options))]
+        return Retrieval([passage()], ("keyword_retrieval",)), {"retrieve": 1.5}
+
+
+class Service:
+    """An application of fakes, and a client that speaks to it without a network."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.metrics = Metrics(CollectorRegistry())
+        self.answering = Answering()
+        self.app: FastAPI = create_app(settings, self.metrics)
+        self.app.state.application = SimpleNamespace(
+            settings=settings, metrics=self.metrics, answering=self.answering
+        )
+        transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
+        self.http = httpx.AsyncClient(transport=transport, base_url="http://rag")
+
+    def counted(self, name: str, **labels: str) -> float:
+        return self.metrics.registry.get_sample_value(name, labels) or 0.0
+
+    async def ask(self, **body: Any) -> httpx.Response:
+        return await self.http.post("/v1/query", json={"query": "Paid?", **body})
+
+
+@pytest.fixture
+def settings(bare_environment: None) -> Settings:
+    return load(profile="mock", retriever={"kind": "hybrid"})
+
+
+@pytest.fixture
+def service(settings: Settings) -> Service:
+    return Service(settings)
+
+
+def events(text: str) -> list[tuple[str, Any]]:
+    """The events of a stream."""
+    blocks = [block.split("\n", 1) for block in text.strip().split("\n\n")]
+    return [
+        (name.removeprefix("event: "), json.loads(data.removeprefix("data: ")))
+        for name, data in blocks
+    ]

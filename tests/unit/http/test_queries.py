@@ -1,0 +1,234 @@
+"""Asking: the whole answer, its events, and what happens when it takes too long or breaks off."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from orchestrator.domain.answers import Done, Query, Sources, Token
+from orchestrator.domain.errors import Conflict, Unavailable
+from orchestrator.domain.filters import Condition
+from orchestrator.domain.identity import ANONYMOUS, Scope
+from orchestrator.settings import load
+from tests.unit.http.conftest import ANSWER, Service, events
+
+TIMEOUT_S = 0.05
+
+
+@pytest.fixture
+def hasty(bare_environment):
+    return Service(load(profile="mock", http={"timeout_s": TIMEOUT_S}))
+
+
+async def forever():
+    await asyncio.Event().wait()
+
+
+async def test_an_answer_has_every_field(service):
+    body = (await service.ask()).json()
+
+    assert (body["answer"], body["answerable"]) == ("Refunds are paid. [1]", True)
+    (source,) = body["sources"]
+    assert (source["source_id"], source["page"], source["section"]) == (
+        "policies/1.md",
+        3,
+        "Refunds > Delays",
+    )
+    assert (source["start"], source["end"], source["cited"]) == (120, 310, True)
+    assert source["scores"]["keyword"] == {"score": 7.5, "rank": 2}
+    assert body["meta"]["usage"] == {"prompt_tokens": 12, "completion_tokens": 9}
+    assert body["meta"]["degraded"] == ["dense_retrieval"]
+
+
+async def test_a_question_is_asked_as_it_was_sent(service):
+    filters = {"field": "year", "op": "eq", "value": 2026}
+
+    await service.ask(query="  Paid?  ", workspace="legal", top_k=7, filters=filters)
+
+    scope = Scope("legal", ANONYMOUS, Condition("year", "eq", 2026))
+    assert service.answering.asked == [Query("Paid?", scope, 7)]
+
+
+async def test_what_is_not_said_has_a_default(service):
+    await service.ask()
+
+    assert service.answering.asked == [Query("Paid?", Scope("default", ANONYMOUS, None), 5)]
+
+
+async def test_nobody_becomes_somebody_by_a_header(service):
+    headers = {"x-user": "root", "x-groups": "board", "authorization": "Bearer x"}
+
+    await service.http.post("/v1/query", json={"query": "Paid?"}, headers=headers)
+
+    assert service.answering.asked[0].scope.principal is ANONYMOUS
+
+
+async def streamed(service, **options):
+    return await service.http.post(
+        "/v1/query",
+        **{"json": {"query": "Paid?", "stream": True}, **options},
+    )
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"json": {"query": "Paid?", "stream": True}},
+        {"json": {"query": "Paid?"}, "headers": {"accept": "text/event-stream"}},
+        {"json": {"query": "Paid?"}, "headers": {"accept": "text/event-stream, */*;q=0.1"}},
+    ],
+)
+async def test_an_answer_may_come_as_events(service, options):
+    response = await streamed(service, **options)
+
+    assert response.headers["content-type"].startswith("text/event-stream")
+    found = events(response.text)
+    assert [name for name, _ in found] == ["sources", "token", "token", "done"]
+    assert found[0][1]["sources"][0]["title"] == "Rückgabe – 返金"
+    assert "".join(data["text"] for name, data in found if name == "token") == ANSWER.answer
+    assert found[-1][1] == (await service.ask()).json()
+
+
+async def test_a_line_break_in_a_token_breaks_no_event(service):
+    service.answering.events[1:3] = [Token("one\n\nevent: done\ndata: {}\n\n")]
+
+    found = events((await streamed(service)).text)
+
+    assert found[1] == ("token", {"text": "one\n\nevent: done\ndata: {}\n\n"})
+    assert len(found) == 3
+
+
+async def test_what_fails_before_the_first_event_is_a_plain_problem(service):
+    service.answering.events = [Unavailable("retrieval", "switched off")]
+
+    response = await streamed(service)
+
+    assert response.status_code == 503
+    assert response.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (Unavailable("generator", "switched off"), "unavailable"),
+        (Conflict("withdrawn", code="source_withdrawn"), "source_withdrawn"),
+    ],
+)
+async def test_what_fails_midway_is_the_last_event(service, error, code):
+    service.answering.events[2:] = [error]
+
+    response = await streamed(service)
+
+    found = events(response.text)
+    assert response.status_code == 200
+    assert [name for name, _ in found] == ["sources", "token", "error"]
+    assert (found[-1][1]["code"], found[-1][1]["detail"]) == (code, error.detail)
+    assert found[-1][1]["trace_id"] == response.headers["x-trace-id"]
+    assert service.counted("rag_errors_total", code=code) == 1
+    assert service.counted("rag_queries_total") == 0
+
+
+async def test_a_defect_midway_is_the_last_event_without_its_cause(service):
+    service.answering.events[2:] = [ZeroDivisionError("a secret")]
+
+    response = await streamed(service)
+
+    found = events(response.text)
+    assert [name for name, _ in found] == ["sources", "token", "error"]
+    assert found[-1][1]["code"] == "internal"
+    assert "secret" not in response.text
+    assert service.counted("rag_errors_total", code="internal") == 1
+
+
+async def test_an_answer_that_takes_too_long_is_timed_out(hasty):
+    hasty.answering.events.insert(0, forever)
+
+    response = await hasty.ask()
+
+    assert (response.status_code, response.json()["code"]) == (504, "timed_out")
+    assert response.json()["detail"] == "the request took longer than 0.05 s"
+
+
+async def test_a_search_that_takes_too_long_is_timed_out(hasty):
+    hasty.answering.events.insert(0, forever)
+
+    response = await hasty.http.post("/v1/search", json={"query": "Paid?"})
+
+    assert (response.status_code, response.json()["code"]) == (504, "timed_out")
+
+
+async def test_a_stream_that_does_not_begin_in_time_is_timed_out(hasty):
+    hasty.answering.events.insert(0, forever)
+
+    response = await streamed(hasty)
+
+    assert (response.status_code, response.json()["code"]) == (504, "timed_out")
+
+
+async def test_a_stream_that_does_not_end_in_time_says_so_in_its_last_event(hasty):
+    hasty.answering.events.insert(2, forever)
+
+    found = events((await streamed(hasty)).text)
+
+    assert [name for name, _ in found] == ["sources", "token", "error"]
+    assert (found[-1][1]["status"], found[-1][1]["code"]) == (504, "timed_out")
+
+
+async def test_a_stream_that_is_timed_out_is_closed(hasty):
+    closed = []
+
+    async def left():
+        try:
+            await forever()
+        finally:
+            closed.append(True)
+
+    hasty.answering.events.insert(2, left)
+
+    await streamed(hasty)
+
+    assert closed == [True]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_answers_are_counted(service, stream):
+    fresh = replace(ANSWER, meta=replace(ANSWER.meta, cache_hit=False, degraded=()))
+    refusal = replace(fresh, answerable=False)
+    for one in (ANSWER, fresh, refusal):
+        service.answering.events = [Sources(one.sources), Done(one)]
+        await service.ask(stream=stream)
+
+    assert service.counted("rag_queries_total") == 3
+    assert service.counted("rag_cache_hits_total") == 1
+    assert service.counted("rag_cache_misses_total") == 2
+    assert service.counted("rag_unanswerable_total") == 1
+    assert service.counted("rag_degraded_total", dependency="dense_retrieval") == 1
+    assert service.counted("rag_query_duration_seconds_count") == 3
+
+
+async def test_a_search_gives_hits_with_the_scores_of_every_stage(service):
+    response = await service.http.post("/v1/search", json={"query": "Paid?"})
+
+    body = response.json()
+    (hit,) = body["hits"]
+    assert hit["snippet"] == "Refunds are paid within 7 days of purchase."
+    assert hit["scores"] == {"dense": {"score": 0.5, "rank": 1}}
+    assert body["meta"]["timings_ms"] == {"retrieve": 1.5}
+    assert body["meta"]["degraded"] == ["keyword_retrieval"]
+    assert body["meta"]["trace_id"] == response.headers["x-trace-id"]
+
+
+@pytest.mark.parametrize(
+    ("body", "options"),
+    [
+        ({}, {"mode": None, "by_document": False}),
+        ({"mode": "dense"}, {"mode": "dense", "by_document": False}),
+        ({"group_by": "document"}, {"mode": None, "by_document": True}),
+    ],
+)
+async def test_a_search_is_made_as_it_was_asked_for(service, body, options):
+    await service.http.post("/v1/search", json={"query": "Paid?", **body})
+
+    assert service.answering.asked == [(Query("Paid?", Scope("default"), 10), options)]
