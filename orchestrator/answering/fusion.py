@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections.abc import Callable, Mapping, Sequence
-from statistics import fmean, pstdev
+
+import numpy as np
 
 from orchestrator.domain.passages import Candidate, Hit, StageScore
 from orchestrator.domain.workspaces import Fusion
@@ -20,15 +22,21 @@ def fuse(rankings: Rankings, fusion: Fusion, *, limit: int) -> list[Candidate]:
     (`rrf`).
     """
     weights = {"dense": fusion.dense, "keyword": fusion.keyword}
-    stages: dict[int, dict[str, StageScore]] = {}
+    found: dict[int, Scores] = {}
     for stage, hits in rankings.items():
         for rank, hit in enumerate(hits, start=1):
-            stages.setdefault(hit.chunk_id, {})[stage] = StageScore(hit.score, rank)
+            found.setdefault(hit.chunk_id, {})[stage] = (hit.score, rank)
     combine = _reciprocal_ranks if fusion.method == "rrf" else _weighted
     score = combine(rankings, weights, fusion)
-    candidates = [Candidate(chunk_id, score(found), found) for chunk_id, found in stages.items()]
-    candidates.sort(key=lambda c: (-c.score, c.chunk_id))
-    return candidates[:limit]
+    best = heapq.nsmallest(limit, ((-score(one), chunk_id) for chunk_id, one in found.items()))
+    return [
+        Candidate(
+            chunk_id,
+            -negated,
+            {stage: StageScore(*one) for stage, one in found[chunk_id].items()},
+        )
+        for negated, chunk_id in best
+    ]
 
 
 def alone(stage: str, hits: Sequence[Hit]) -> list[Candidate]:
@@ -45,43 +53,55 @@ def alone(stage: str, hits: Sequence[Hit]) -> list[Candidate]:
     ]
 
 
-Score = Callable[[Mapping[str, StageScore]], float]
+Scores = dict[str, tuple[float, int]]
+"""What each stage gave one chunk: its raw score, and its rank from 1."""
+Score = Callable[[Scores], float]
 
 
 def _reciprocal_ranks(rankings: Rankings, weights: Mapping[str, float], fusion: Fusion) -> Score:
     """Cormack, Clarke and Büttcher, SIGIR 2009, over the best score there can be."""
     best = sum(weights[stage] for stage in rankings) / (fusion.k + 1) or 1.0
 
-    def score(found: Mapping[str, StageScore]) -> float:
-        return sum(weights[stage] / (fusion.k + one.rank) for stage, one in found.items()) / best
+    def score(found: Scores) -> float:
+        return sum(weights[stage] / (fusion.k + rank) for stage, (_, rank) in found.items()) / best
 
     return score
 
 
 def _weighted(rankings: Rankings, weights: Mapping[str, float], fusion: Fusion) -> Score:
-    scale = _minmax if fusion.normalise == "minmax" else _zscore
-    scales = {stage: scale([hit.score for hit in hits]) for stage, hits in rankings.items() if hits}
-    total = sum(weights[stage] for stage in scales) or 1.0
-    worst = {stage: scales[stage](rankings[stage][-1].score) for stage in scales}
+    """A weighted mean of scores that were moved and scaled, each stage by its own hits."""
+    measure = _minmax if fusion.normalise == "minmax" else _zscore
+    lines = {stage: measure([h.score for h in hits]) for stage, hits in rankings.items() if hits}
+    total = sum(weights[stage] for stage in lines) or 1.0
+    worst = {stage: rankings[stage][-1].score for stage in lines}
+    parts = [(stage, worst[stage], *lines[stage], weights[stage] / total) for stage in lines]
+    squash = _squash if fusion.normalise == "zscore" else float
 
-    def score(found: Mapping[str, StageScore]) -> float:
-        mean = sum(
-            weights[stage] * (scales[stage](found[stage].score) if stage in found else worst[stage])
-            for stage in scales
-        )
-        return _squash(mean / total) if fusion.normalise == "zscore" else mean / total
+    def score(found: Scores) -> float:
+        mean = 0.0
+        for stage, least, offset, slope, weight in parts:
+            raw = found[stage][0] if stage in found else least
+            mean += weight * ((raw - offset) * slope if slope else _UNSCALED[fusion.normalise])
+        return squash(mean)
 
     return score
 
 
-def _minmax(scores: Sequence[float]) -> Callable[[float], float]:
+_UNSCALED = {"minmax": 1.0, "zscore": 0.0}
+"""What all hits of a stage count when they have one and the same score."""
+
+
+def _minmax(scores: Sequence[float]) -> tuple[float, float]:
+    """Offset and slope that bring the scores to [0, 1]; slope 0 where they are all the same."""
     low, span = min(scores), max(scores) - min(scores)
-    return lambda score: (score - low) / span if span else 1.0
+    return low, 1 / span if span else 0.0
 
 
-def _zscore(scores: Sequence[float]) -> Callable[[float], float]:
-    mean, deviation = fmean(scores), pstdev(scores)
-    return lambda score: (score - mean) / deviation if deviation else 0.0
+def _zscore(scores: Sequence[float]) -> tuple[float, float]:
+    """Offset and slope that bring the scores to mean 0 and deviation 1."""
+    values = np.asarray(scores)
+    deviation = float(values.std())
+    return float(values.mean()), 1 / deviation if deviation else 0.0
 
 
 def _squash(z: float) -> float:

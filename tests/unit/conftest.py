@@ -6,7 +6,7 @@ import logging
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -29,7 +29,7 @@ settings.register_profile(
 settings.load_profile("unit")
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No setting comes from the environment but those that the test makes."""
     for name in [one for one in os.environ if one.upper().startswith("RAG_")]:
@@ -55,17 +55,21 @@ def data_dir(migrated: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def fresh_process() -> Iterator[None]:
-    """Give back what a command sets up for its whole process: logs and the metrics' registry."""
+def clean_process() -> Iterator[Callable[[], None]]:
+    """Gives back what a command sets up for its whole process: logs, and the metrics' registry."""
     root = logging.getLogger()
     handlers, level = root.handlers, root.level
-    yield
-    root.handlers = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
-    for module in list(sys.modules.values()):
-        if isinstance(log := vars(module).get("log"), BoundLoggerLazyProxy):
-            vars(log).pop("bind", None)  # what was cached on first use
-    for collector in list(REGISTRY._collector_to_names):
-        if any(name.startswith("rag_") for name in REGISTRY._collector_to_names[collector]):
-            REGISTRY.unregister(collector)
+
+    def clean() -> None:
+        root.handlers = handlers
+        root.setLevel(level)
+        structlog.reset_defaults()
+        for module in list(sys.modules.values()):
+            if isinstance(log := vars(module).get("log"), BoundLoggerLazyProxy):
+                vars(log).pop("bind", None)  # what was cached on first use
+        for collector, names in list(REGISTRY._collector_to_names.items()):
+            if any(name.startswith("rag_") for name in names):
+                REGISTRY.unregister(collector)
+
+    yield clean
+    clean()

@@ -6,7 +6,7 @@ import pytest
 
 from orchestrator.answering.service import GROUP_DEPTH
 from orchestrator.domain.answers import Query
-from orchestrator.domain.errors import Conflict, NotFound, Unavailable
+from orchestrator.domain.errors import NotFound, Unavailable
 from orchestrator.domain.identity import Scope
 from tests.unit.answering.stages import Stages
 
@@ -75,11 +75,14 @@ async def test_without_retrieval_there_is_no_search(stages):
         await stages.answering.search(Query("paid"))
 
 
-async def test_a_search_shows_nothing_that_was_withdrawn_meanwhile(stages):
-    stages.after_retrieval = lambda: stages.withdraw(stages.refunds[0])
+async def test_a_search_looks_again_when_a_passage_was_withdrawn_meanwhile(stages):
+    withdrawn = [stages.refunds[0]]
+    stages.after_retrieval = lambda: withdrawn and stages.withdraw(withdrawn.pop())
 
-    with pytest.raises(Conflict, match="withdrawn"):
-        await stages.answering.search(Query("paid"))
+    found, _ = await stages.answering.search(Query("paid"))
+
+    assert withdrawn == []
+    assert stages.refunds[0] not in [passage.chunk.id for passage in found.passages]
 
 
 @pytest.mark.parametrize("act", ["search", "answer"])

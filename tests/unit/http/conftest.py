@@ -73,7 +73,7 @@ class Service:
 
 
 @pytest.fixture
-def settings(bare_environment: None) -> Settings:
+def settings() -> Settings:
     return load(profile="mock", retriever={"kind": "hybrid"})
 
 

@@ -187,7 +187,7 @@ async def test_an_upload_that_is_there_already_says_so(keeping):
 
 
 @pytest.fixture
-def small(bare_environment):
+def small():
     return with_ingestion(Service(load(profile="mock", http={"max_upload_bytes": 1000})))
 
 

@@ -109,7 +109,7 @@ async def test_what_is_no_request_passes_as_it_is():
 
 
 @pytest.fixture
-def open_to(bare_environment):
+def open_to():
     def made(*origins):
         return Service(load(profile="mock", http={"cors_origins": list(origins)}))
 

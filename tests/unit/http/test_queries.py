@@ -18,7 +18,7 @@ TIMEOUT_S = 0.05
 
 
 @pytest.fixture
-def hasty(bare_environment):
+def hasty():
     return Service(load(profile="mock", http={"timeout_s": TIMEOUT_S}))
 
 

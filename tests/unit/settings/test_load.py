@@ -10,8 +10,6 @@ from orchestrator.domain.errors import Misconfigured
 from orchestrator.domain.workspaces import Fusion
 from orchestrator.settings import STAGES, load, options
 
-pytestmark = pytest.mark.usefixtures("bare_environment")
-
 
 @pytest.fixture
 def env(monkeypatch):

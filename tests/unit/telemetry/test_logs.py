@@ -12,7 +12,7 @@ import structlog
 from orchestrator.domain.context import begin_trace
 from orchestrator.telemetry import logs
 
-pytestmark = pytest.mark.usefixtures("fresh_process")
+pytestmark = pytest.mark.usefixtures("clean_process")
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 
 

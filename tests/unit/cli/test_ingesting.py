@@ -1,0 +1,137 @@
+"""`rag ingest`: every file is accounted for, and a failed one does not stop the others."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.cli.conftest import one_json, told
+
+pytestmark = pytest.mark.usefixtures("empty")
+
+REFUNDS = "# Refund policy\n\nRefunds are paid within 7 days of purchase.\n"
+BINARY = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + bytes(200)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A good file, a binary by the name of a text, an unknown kind, and files not to look at."""
+    root = tmp_path / "documents"
+    for name, content in {
+        "policies/refunds.md": REFUNDS.encode(),
+        "policies/picture.md": BINARY,
+        "notes.txt": b"The canteen serves lunch from noon to two.",
+        "table.xlsx": b"PK\x03\x04",
+        ".git/config.txt": b"[core]",
+        "empty.txt": b"",
+    }.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return root
+
+
+def test_a_mixed_folder_is_summed_up_file_by_file(rag, folder):
+    result = rag("ingest", folder)
+
+    lines = result.stdout.splitlines()
+    assert result.exit_code == 1
+    assert lines[0].startswith("2 indexed, 0 unchanged, 2 failed, 1 skipped in ")
+    assert len(lines) == 4
+    assert "failed: empty.txt: 'empty.txt' is empty" in lines[1]
+    assert "failed: policies/picture.md: 'picture.md' is not text" in lines[2]
+    assert "image/png" in lines[2]
+    assert lines[3] == "  skipped: table.xlsx: no parser reads '.xlsx' files"
+
+
+def test_a_mixed_folder_as_json_is_one_document(rag, folder):
+    result = rag("ingest", folder, "--json")
+
+    summary = one_json(result)
+    assert result.exit_code == 1
+    assert (summary["indexed"], summary["unchanged"]) == (2, 0)
+    assert summary["failed"].keys() == {"policies/picture.md", "empty.txt"}
+    assert summary["skipped"].keys() == {"table.xlsx"}
+    assert summary["seconds"] > 0
+
+
+def test_what_was_ingested_answers(rag, folder):
+    rag("ingest", folder)
+
+    answer = one_json(rag("ask", "When are refunds paid?", "--json"))
+
+    assert "7 days" in answer["answer"]
+    assert answer["sources"][0]["source_id"] == "policies/refunds.md"
+    assert answer["sources"][0]["title"] == "Refund policy"
+
+
+def test_a_folder_without_fault_is_exit_status_0(rag, folder):
+    result = rag("ingest", folder / "policies" / "refunds.md", folder / "notes.txt")
+
+    assert result.exit_code == 0
+    assert result.stdout.startswith("2 indexed, 0 unchanged, 0 failed, 0 skipped")
+
+
+def test_what_is_there_already_is_not_done_twice(rag, folder):
+    rag("ingest", folder, "--json")
+    (folder / "notes.txt").write_text("The canteen is closed.")
+
+    summary = one_json(rag("ingest", folder, "--json"))
+
+    assert (summary["indexed"], summary["unchanged"]) == (1, 1)
+
+
+def test_a_file_by_its_own_name_is_read_whatever_its_ending(rag, tmp_path):
+    (tmp_path / "README").write_text("Refunds are paid within 7 days.")
+
+    assert one_json(rag("ingest", tmp_path / "README", "--json"))["indexed"] == 1
+
+
+def test_a_workspace_is_made_for_what_is_ingested(rag, folder):
+    rag("ingest", folder / "notes.txt", "-w", "canteen", "--json")
+
+    found = one_json(rag("search", "lunch", "-w", "canteen", "--json"))
+    elsewhere = rag("search", "lunch", "--json")
+
+    assert found["hits"][0]["source_id"] == "notes.txt"
+    assert one_json(elsewhere)["hits"] == []
+
+
+def test_a_workspace_by_a_name_that_is_none_is_told(rag, folder):
+    result = rag("ingest", folder, "-w", "No Name", "--json")
+
+    assert result.exit_code == 2
+    assert "is not a name" in told(result)
+
+
+def test_a_path_that_is_not_there_is_wrong_usage(rag, tmp_path):
+    result = rag("ingest", tmp_path / "nothing")
+
+    assert result.exit_code == 2
+    assert "does not exist" in " ".join(result.stderr.split())
+
+
+def test_an_empty_folder_is_no_failure(rag, tmp_path):
+    (tmp_path / "none").mkdir()
+
+    result = rag("ingest", tmp_path / "none")
+
+    assert result.exit_code == 0
+    assert result.stdout.startswith("0 indexed, 0 unchanged, 0 failed, 0 skipped")
+
+
+def test_a_file_that_cannot_be_read_fails_alone(rag, folder):
+    (folder / "broken.txt").symlink_to("/nowhere/at/all")
+    (folder / "notes.txt").chmod(0o644)
+
+    summary = one_json(rag("ingest", folder, "--json"))
+
+    assert summary["indexed"] == 2
+
+
+def test_a_file_with_brackets_in_its_name_is_named_whole(rag, tmp_path):
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "[red]x[bold].md").write_bytes(BINARY)
+
+    result = rag("ingest", tmp_path / "d")
+
+    assert "failed: [red]x[bold].md: '[red]x[bold].md' is not text" in result.stdout
