@@ -19,6 +19,9 @@ from orchestrator.ports.reranker import Reranker
 from orchestrator.settings import Settings, options
 from orchestrator.settings.explain import did_you_mean
 
+MOCK_DIGEST = "mock-"
+"""How the digests of mock embedders begin."""
+
 # ruff: noqa: PLC0415  # imports belong in the branches here, see above
 
 
@@ -126,9 +129,10 @@ def open_generator(
                     f"the extractive generator names embedder '{chosen.embedder}'"
                     f"{did_you_mean(chosen.embedder, embedders)}"
                 )
+            embedder = embedders[chosen.embedder] if chosen.embedder else None
+            if embedder and embedder.digest.startswith(MOCK_DIGEST):
+                embedder = None  # its vectors say nothing of meaning: only words count then
             return ExtractiveGenerator(
-                sentences=chosen.sentences,
-                evidence=chosen.evidence,
-                embedder=embedders[chosen.embedder] if chosen.embedder else None,
+                sentences=chosen.sentences, evidence=chosen.evidence, embedder=embedder
             )
     assert_never(chosen)

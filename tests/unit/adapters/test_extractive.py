@@ -1,0 +1,219 @@
+"""Answers by quotation: verbatim, with citations, or none where the evidence is weak."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.embedder.mock import MockEmbedder
+from adapters.generator.extractive import ExtractiveGenerator
+from orchestrator.domain.answers import NOT_FOUND, Outcome, Token
+from tests.builders import passage, question
+
+REFUNDS = "Refunds are paid within 7 days of purchase."
+FEES = "Delivery fees are not refunded."
+HOTELS = "Hotels are reimbursed up to 140 EUR a night."
+LUNCH = "The canteen serves lunch from noon to two."
+ERROR = "Error E1042 means that the gateway rejected the signature."
+
+
+def passages(*texts, title="Handbook"):
+    return [
+        passage(text, chunk_id=number, title=title, score=1 / number)
+        for number, text in enumerate(texts, start=1)
+    ]
+
+
+async def told(asked, given, *, sentences=2, evidence=0.5, embedder=None):
+    generator = ExtractiveGenerator(sentences=sentences, evidence=evidence, embedder=embedder)
+    *tokens, outcome = [one async for one in generator.generate(question(asked), given)]
+    assert all(isinstance(one, Token) for one in tokens)
+    assert isinstance(outcome, Outcome)
+    return "".join(one.text for one in tokens), outcome.answerable
+
+
+async def test_the_sentence_that_answers_is_quoted_with_its_citation():
+    given = passages(f"{LUNCH} {HOTELS}", f"{FEES} {REFUNDS}")
+
+    said, answerable = await told("When are refunds paid?", given, sentences=1)
+
+    assert (said, answerable) == (f"{REFUNDS} [2]", True)
+
+
+async def test_further_sentences_are_quoted_when_they_are_nearly_as_good():
+    later = "Refunds of gifts are paid within 14 days of purchase."
+    given = passages(f"{REFUNDS} {LUNCH}", later)
+
+    said, _ = await told("Within how many days are refunds paid?", given)
+
+    assert said == f"{REFUNDS} [1] {later} [2]"
+
+
+async def test_sentences_that_are_much_poorer_are_not_quoted():
+    said, _ = await told("When are refunds paid?", passages(REFUNDS, LUNCH, HOTELS), sentences=3)
+
+    assert said == f"{REFUNDS} [1]"
+
+
+async def test_of_sentences_that_fit_equally_the_kind_that_is_asked_for_is_quoted():
+    vague = "Refunds are paid to the card that was used."
+    given = passages(f"{vague} {REFUNDS}")
+
+    said, _ = await told("When are refunds paid?", given, sentences=1)
+
+    assert said == f"{REFUNDS} [1]"
+
+
+async def test_for_a_person_or_a_place_a_name_is_quoted():
+    vague = "The report is signed with a blue pen."
+    named = "The report is signed by Ada Abara."
+
+    said, _ = await told("Who signed the report?", passages(f"{vague} {named}"), sentences=1)
+
+    assert said == f"{named} [1]"
+
+
+async def test_the_heading_above_a_sentence_counts_for_it():
+    here, there = passages("They are paid within 7 days.", "They are paid within 9 days.")
+    here = replace(here, chunk=replace(here.chunk, section="Wages"))
+    there = replace(there, score=here.score, chunk=replace(there.chunk, section="Refunds"))
+
+    said, _ = await told("When are refunds paid?", [here, there], sentences=1, evidence=0.0)
+
+    assert said == "They are paid within 9 days. [2]"
+
+
+async def test_what_retrieval_holds_for_better_is_preferred():
+    given = [
+        replace(one, score=score)
+        for one, score in zip(passages(REFUNDS, REFUNDS), (0.4, 0.9), strict=True)
+    ]
+
+    said, _ = await told("When are refunds paid?", given[::-1], sentences=1)
+
+    assert said == f"{REFUNDS} [1]"
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "Who founded the observatory in Samarkand?",
+        "What is the capital of Mongolia?",
+        "How do penguins sleep?",
+        "?!",
+        "",
+    ],
+)
+async def test_weak_evidence_is_no_answer(asked):
+    said, answerable = await told(asked, passages(REFUNDS, HOTELS, LUNCH))
+
+    assert (said, answerable) == (NOT_FOUND, False)
+
+
+async def test_without_passages_there_is_no_answer():
+    assert await told("When are refunds paid?", []) == (NOT_FOUND, False)
+
+
+async def test_passages_without_a_sentence_are_no_answer():
+    assert await told("When are refunds paid?", passages(" ", "\n")) == (NOT_FOUND, False)
+
+
+async def test_a_code_that_the_passages_do_not_name_is_no_answer():
+    given = passages(ERROR)
+
+    known = await told("What does error E1042 mean?", given)
+    unknown = await told("What does error E2077 mean?", given)
+
+    assert known == (f"{ERROR} [1]", True)
+    assert unknown == (NOT_FOUND, False)
+
+
+async def test_however_low_the_bar_an_unknown_code_is_no_answer():
+    said, answerable = await told("What does error E2077 mean?", passages(ERROR), evidence=0.01)
+
+    assert (said, answerable) == (NOT_FOUND, False)
+
+
+async def test_the_bar_decides_how_much_evidence_an_answer_takes():
+    given = passages("Refunds are handled by the finance team.", LUNCH)
+    asked = "When are refunds paid?"
+
+    assert (await told(asked, given, evidence=0.0))[1] is True
+    assert (await told(asked, given, evidence=1.0))[1] is False
+
+
+@pytest.mark.parametrize(
+    ("text", "quote"),
+    [
+        ("It costs EUR 0.28. Always.", "It costs EUR 0.28."),
+        ("- It costs EUR 0.28", "It costs EUR 0.28"),
+        ("It costs\nEUR 0.28.", "It costs EUR 0.28."),
+        ("| It costs | EUR 0.28 |", "It costs, EUR 0.28"),
+        ("It costs EUR 0.28 [3].", "It costs EUR 0.28."),
+    ],
+)
+async def test_a_quote_reads_as_a_sentence(text, quote):
+    said, _ = await told("What does it cost?", passages(text), sentences=1, evidence=0.0)
+
+    assert said == f"{quote} [1]"
+
+
+class Meaning(MockEmbedder):
+    """Knows that a text means what is asked for, whatever its words."""
+
+    def __init__(self, *alike):
+        super().__init__()
+        self._alike = alike
+
+    async def embed(self, texts):
+        return np.array(
+            [[1.0, 0.0] if one in self._alike else [0.0, 1.0] for one in texts], np.float32
+        )
+
+    async def embed_query(self, _text):
+        return np.array([1.0, 0.0], np.float32)
+
+
+async def test_a_sentence_that_means_what_is_asked_for_is_preferred():
+    reworded = "Money is given back in 7 days after the refunds desk agrees."
+    given = passages(f"{REFUNDS} {reworded}")
+
+    by_words, _ = await told("When are refunds paid?", given, sentences=1)
+    by_meaning, _ = await told(
+        "When are refunds paid?", given, sentences=1, embedder=Meaning(reworded)
+    )
+
+    assert (by_words, by_meaning) == (f"{REFUNDS} [1]", f"{reworded} [1]")
+
+
+async def test_meaning_is_evidence_too():
+    reworded = "Money is given back in 7 days."
+    given, asked = passages(reworded), "When are refunds paid?"
+
+    assert (await told(asked, given))[1] is False
+    assert (await told(asked, given, embedder=Meaning(reworded)))[1] is True
+    assert (await told(asked, given, embedder=Meaning()))[1] is False
+
+
+texts = st.lists(
+    st.sampled_from([REFUNDS, FEES, HOTELS, LUNCH, ERROR, "No stop", "- item", "1. two\n2. three"]),
+    max_size=4,
+).map(" ".join)
+
+
+@given(st.lists(texts, max_size=4), st.sampled_from(["When are refunds paid?", "E1042", "night"]))
+async def test_every_quote_stands_in_the_passage_that_it_cites(written, asked):
+    said, answerable = await told(asked, passages(*written), sentences=3)
+
+    if not answerable:
+        assert said == NOT_FOUND
+        return
+    quotes = re.findall(r"(.+?) \[(\d)\](?: |$)", said)
+    assert quotes
+    for quote, number in quotes:
+        assert quote in written[int(number) - 1]
