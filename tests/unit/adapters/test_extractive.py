@@ -47,11 +47,11 @@ async def test_the_sentence_that_answers_is_quoted_with_its_citation():
 
 async def test_further_sentences_are_quoted_when_they_are_nearly_as_good():
     later = "Refunds of gifts are paid within 14 days of purchase."
-    given = passages(f"{REFUNDS} {LUNCH}", later)
+    given = passages(f"{REFUNDS} {LUNCH} {later}")
 
     said, _ = await told("Within how many days are refunds paid?", given)
 
-    assert said == f"{REFUNDS} [1] {later} [2]"
+    assert said == f"{REFUNDS} [1] {later} [1]"
 
 
 async def test_sentences_that_are_much_poorer_are_not_quoted():
@@ -208,7 +208,9 @@ texts = st.lists(
 
 @given(st.lists(texts, max_size=4), st.sampled_from(["When are refunds paid?", "E1042", "night"]))
 async def test_every_quote_stands_in_the_passage_that_it_cites(written, asked):
-    said, answerable = await told(asked, passages(*written), sentences=3)
+    given = [replace(one, score=0.5) for one in passages(*written)]
+
+    said, answerable = await told(asked, given, sentences=3)
 
     if not answerable:
         assert said == NOT_FOUND

@@ -49,6 +49,16 @@ async def test_tokens_together_are_the_answer(stages):
     assert said == events[-1].answer.answer == "Refunds are [1] paid. Now [2]"
 
 
+async def test_a_citation_that_never_ends_is_text(stages):
+    stages.pieces = ["Paid", " [1"]
+
+    events = await told(stages)
+
+    said = "".join(one.text for one in events if isinstance(one, Token))
+    assert said == events[-1].answer.answer == "Paid [1"
+    assert not any(one.cited for one in events[-1].answer.sources)
+
+
 async def test_what_is_cited_is_marked_and_nothing_else(stages):
     stages.pieces = ["Paid. [2] [7]"]
 

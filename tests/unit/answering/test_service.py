@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.answering.service import GROUP_DEPTH
+from orchestrator.answering.service import ATTEMPTS, GROUP_DEPTH
 from orchestrator.domain.answers import Query
-from orchestrator.domain.errors import NotFound, Unavailable
+from orchestrator.domain.errors import Conflict, NotFound, Unavailable
 from orchestrator.domain.identity import Scope
 from tests.unit.answering.stages import Stages
 
@@ -83,6 +83,16 @@ async def test_a_search_looks_again_when_a_passage_was_withdrawn_meanwhile(stage
 
     assert withdrawn == []
     assert stages.refunds[0] not in [passage.chunk.id for passage in found.passages]
+
+
+async def test_a_search_does_not_look_again_for_ever(stages):
+    ids = [stages.catalog.publish("default", f"Paid {one}.")[0] for one in range(5)]
+    stages.after_retrieval = lambda: stages.withdraw(ids.pop())
+
+    with pytest.raises(Conflict, match="withdrawn"):
+        await stages.answering.search(Query("paid", top_k=9))
+
+    assert len(stages.retrieved) == ATTEMPTS
 
 
 @pytest.mark.parametrize("act", ["search", "answer"])

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from orchestrator import __version__
+from orchestrator.cli import main
 from orchestrator.domain.answers import NOT_FOUND
 from tests.unit.cli.conftest import one_json, told
 
@@ -19,6 +20,15 @@ def test_the_version_is_printed(rag):
     result = rag("--version")
 
     assert (result.exit_code, result.stdout) == (0, f"rag-orchestrator {__version__}\n")
+
+
+def test_the_program_is_that_command(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["rag", "--version"])
+
+    with pytest.raises(SystemExit) as ended:
+        main()
+
+    assert (ended.value.code, capsys.readouterr().out) == (0, f"rag-orchestrator {__version__}\n")
 
 
 def test_help_says_what_an_exit_status_means(rag):

@@ -64,6 +64,14 @@ def test_what_was_ingested_answers(rag, folder):
     assert answer["sources"][0]["title"] == "Refund policy"
 
 
+def test_a_document_that_turns_out_to_hold_no_text_is_named(rag, tmp_path):
+    (tmp_path / "blank.html").write_text("<html><body><img src='a.png'></body></html>")
+
+    summary = one_json(rag("ingest", tmp_path / "blank.html", "--json"))
+
+    assert summary["failed"] == {"blank.html": "the document holds no text"}
+
+
 def test_a_folder_without_fault_is_exit_status_0(rag, folder):
     result = rag("ingest", folder / "policies" / "refunds.md", folder / "notes.txt")
 

@@ -148,6 +148,16 @@ def test_a_deployment_that_cannot_be_opened_says_why(rag, monkeypatch):
     assert report["checks"]["error"].startswith("there is no generator named 'cheap'")
 
 
+def test_a_data_folder_that_cannot_be_made_is_told(rag, monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("RAG_DATA_DIR", str(tmp_path / "file" / "data"))
+
+    result = rag("workspaces")
+
+    assert result.exit_code == 2
+    assert told(result).startswith(f"error: the data folder '{tmp_path}/file/data': ")
+
+
 @pytest.mark.usefixtures("empty")
 def test_named_backends_are_among_what_is_checked(rag, monkeypatch):
     monkeypatch.setenv("RAG_GENERATORS__CHEAP__KIND", "mock")
@@ -189,14 +199,20 @@ def test_an_evaluation_of_what_is_no_collection_is_told(rag, tmp_path):
 
 
 @pytest.mark.usefixtures("empty")
-def test_an_evaluation_with_a_document_that_cannot_be_ingested_is_told(rag, tmp_path):
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [(" ", "'d1.txt' is empty"), ("<html></html>", "failed: the document holds no text")],
+)
+def test_an_evaluation_with_a_document_that_cannot_be_ingested_is_told(
+    rag, tmp_path, text, sentence
+):
     folder = write(tmp_path / "tiny")
-    (folder / "corpus.jsonl").write_text(json.dumps({"_id": "d1", "text": " "}) + "\n")
+    (folder / "corpus.jsonl").write_text(json.dumps({"_id": "d1", "text": text}) + "\n")
 
     result = rag("eval", folder, "--json")
 
     assert result.exit_code == 2
-    assert "is empty" in told(result)
+    assert sentence in told(result)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -29,12 +30,15 @@ async def http(data_dir: Path) -> AsyncIterator[httpx.AsyncClient]:
     )
     app = create_app(settings, Metrics(CollectorRegistry()))
     transport = httpx.ASGITransport(app)
+    thresholds = gc.get_threshold()
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=transport, base_url="http://rag") as client,
     ):
         client.app = app
         yield client
+    gc.unfreeze()  # what a service does to the garbage collector is for its own process
+    gc.set_threshold(*thresholds)
 
 
 async def config(http, name="legal"):

@@ -1,0 +1,132 @@
+"""Assembly: a configuration's names become parts, once for each of its versions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from adapters.cache.none import NoCache
+from adapters.embedder.mock import MockEmbedder
+from adapters.generator.mock import MockGenerator
+from adapters.reranker.mock import MockReranker
+from adapters.reranker.none import NoReranker
+from orchestrator.answering.retrieval import HybridRetriever, SingleRetriever
+from orchestrator.assembly import KEPT, Assembly, Backends
+from orchestrator.domain.errors import Rejected
+from orchestrator.domain.workspaces import WorkspaceConfig
+from orchestrator.settings import STAGES, load
+from orchestrator.telemetry.metrics import Metrics
+from tests.unit.fakes import workspace
+
+
+class Shelf:
+    """Has whatever index it is asked for."""
+
+    class projections(dict):  # noqa: N801  # an attribute of the shelf
+        def __missing__(self, role):
+            return SimpleNamespace(role=role)
+
+    def __init__(self):
+        self.projections = Shelf.projections()
+
+
+@pytest.fixture
+def assembly():
+    settings = load(
+        profile="mock",
+        retriever={"kind": "hybrid"},
+        retrievers={"words": {"kind": "keyword"}, "mocked": {"kind": "mock"}},
+        reranker={"kind": "mock", "depth": 7},
+        rerankers={"off": {"kind": "none"}},
+        generators={"cheap": {"kind": "mock"}},
+    )
+    backends = Backends(
+        caches={"default": NoCache()},
+        embedders={"default": MockEmbedder()},
+        vectors={},
+        keywords={},
+        rerankers={"default": MockReranker(), "off": NoReranker()},
+        generators={"default": MockGenerator(), "cheap": MockGenerator()},
+        overlap=None,
+    )
+    made = Assembly(settings, backends, None, None, Metrics(CollectorRegistry()))
+    made.library = None
+    return made
+
+
+def moment(shelf=None, version=1, **config):
+    return SimpleNamespace(
+        shelf=shelf or Shelf(),
+        workspace=workspace(config=WorkspaceConfig(**config), config_version=version),
+        revision=0,
+    )
+
+
+def inside(timed):
+    return timed._inner
+
+
+def test_a_pipeline_is_what_the_configuration_names(assembly):
+    pipeline = assembly.pipeline(moment(generator="cheap", reranker="off"))
+
+    assert (pipeline.names.retriever, pipeline.names.reranker) == ("hybrid", "none")
+    assert pipeline.names.fingerprint == assembly._settings.fingerprint
+    assert pipeline.generator is assembly._backends.generators["cheap"]
+    assert type(inside(pipeline.retriever)) is HybridRetriever
+    assert pipeline.rerank_depth == 0
+
+
+def test_a_rerankers_depth_is_the_pipelines(assembly):
+    assert assembly.pipeline(moment()).rerank_depth == 7
+
+
+def test_a_pipeline_is_made_once_for_each_version_of_a_configuration(assembly):
+    shelf = Shelf()
+    first = assembly.pipeline(moment(shelf))
+
+    assert assembly.pipeline(moment(shelf)) is first
+    assert assembly.pipeline(moment(shelf, version=2)) is not first
+    assert assembly.pipeline(moment()) is not first
+
+
+def test_only_so_many_pipelines_are_kept(assembly):
+    for _ in range(KEPT + 10):
+        assembly.pipeline(moment())
+
+    assert len(assembly._pipelines) == KEPT
+
+
+@pytest.mark.parametrize(
+    ("mode", "retriever", "sides"),
+    [
+        (None, "words", {"keyword"}),
+        (None, "mocked", {"mock"}),
+        ("dense", "words", {"dense"}),
+        ("keyword", "default", {"keyword"}),
+    ],
+)
+def test_a_mode_comes_before_the_workspaces_own_retriever(assembly, mode, retriever, sides):
+    found = inside(assembly.retriever(moment(retriever=retriever), mode))
+
+    assert type(found) is SingleRetriever
+    assert {found._stage} == sides
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_configuration_that_names_what_is_not_there_is_refused(assembly, stage):
+    wrong = replace(WorkspaceConfig(), **{stage: "defualt"})
+
+    with pytest.raises(Rejected) as caught:
+        assembly.check(wrong)
+
+    assert caught.value.detail.startswith(f"there is no {stage} named 'defualt'")
+    assert (caught.value.code, caught.value.field) == ("unknown_backend", f"config.{stage}")
+
+
+def test_a_configuration_that_names_what_is_there_is_taken(assembly):
+    config = WorkspaceConfig(generator="cheap", reranker="off", retriever="words")
+
+    assert assembly.check(config) is config

@@ -1,0 +1,123 @@
+"""Opening backends: every kind is an adapter of its own, and named ones do not share a folder."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+
+import numpy as np
+import pytest
+
+from adapters.cache.memory import MemoryCache
+from adapters.cache.none import NoCache
+from adapters.cache.redis import RedisCache
+from adapters.embedder.mock import MockEmbedder
+from adapters.generator.extractive import ExtractiveGenerator
+from adapters.generator.mock import MockGenerator
+from adapters.keywords.rank_bm25 import RankBm25Store
+from adapters.keywords.tantivy import TantivyStore
+from adapters.reranker.mock import MockReranker
+from adapters.reranker.none import NoReranker
+from adapters.vectors.faiss import FaissStore
+from adapters.vectors.memory import MemoryVectorStore
+from orchestrator import backends
+from orchestrator.domain.errors import Misconfigured
+from orchestrator.ports.indexes import IndexKey
+from orchestrator.settings import load
+from tests.builders import Ledger, ids_of
+
+
+def settings(data_dir, **values):
+    return load(profile="mock", data_dir=data_dir, **values)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "adapter"),
+    [
+        ({"kind": "none"}, NoCache),
+        ({"kind": "memory"}, MemoryCache),
+        ({"kind": "redis"}, RedisCache),
+        ({"kind": "redis", "password": "open-sesame"}, RedisCache),
+    ],
+)
+async def test_a_cache_is_opened_without_asking_its_server(tmp_path, chosen, adapter):
+    async with AsyncExitStack() as stack:
+        cache = await backends.open_cache(settings(tmp_path, cache=chosen).cache, stack)
+
+        assert type(cache) is adapter
+
+
+async def test_the_mock_embedder_needs_no_model(tmp_path):
+    found = settings(tmp_path)
+    async with AsyncExitStack() as stack:
+        embedder = await backends.open_embedder(found.embedder, found, stack)
+
+    assert type(embedder) is MockEmbedder
+
+
+async def test_a_model_that_is_missing_is_told(tmp_path):
+    found = settings(tmp_path, embedder={"kind": "onnx"})
+
+    with pytest.raises(Misconfigured, match="models pull"):
+        async with AsyncExitStack() as stack:
+            await backends.open_embedder(found.embedder, found, stack)
+
+
+@pytest.mark.parametrize(
+    ("open_one", "stage", "kind", "adapter"),
+    [
+        (backends.open_vectors, "vectors", "memory", MemoryVectorStore),
+        (backends.open_vectors, "vectors", "faiss", FaissStore),
+        (backends.open_keywords, "keywords", "rank-bm25", RankBm25Store),
+        (backends.open_keywords, "keywords", "tantivy", TantivyStore),
+    ],
+)
+def test_a_store_is_opened_by_its_kind(tmp_path, open_one, stage, kind, adapter):
+    found = settings(tmp_path, **{stage: {"kind": kind}})
+
+    assert type(open_one(getattr(found, stage), "default", found)) is adapter
+
+
+async def test_stores_of_two_names_share_no_folder(tmp_path):
+    found = settings(tmp_path, vectors={"kind": "faiss"})
+    ledger = Ledger()
+    (chunk_id,) = ledger.publish(1)
+    key = IndexKey("w", 1, "m", 2)
+    near, far = (backends.open_vectors(found.vectors, name, found) for name in ("near", "far"))
+    async with near.open(key, ledger.roster, persist=True) as index:
+        await index.apply(ids_of([chunk_id]), [np.array([1, 0], np.float32)], remove=ids_of([]))
+        await index.save()
+
+    async with near.open(key, ledger.roster, persist=True) as again:
+        assert (await again.held()).tolist() == [chunk_id]
+    async with far.open(key, ledger.roster, persist=True) as other:
+        assert (await other.held()).tolist() == []
+
+
+@pytest.mark.parametrize(("kind", "adapter"), [("none", NoReranker), ("mock", MockReranker)])
+def test_a_reranker_is_opened_by_its_kind(tmp_path, kind, adapter):
+    found = settings(tmp_path, reranker={"kind": kind})
+
+    assert type(backends.open_reranker(found.reranker)) is adapter
+
+
+@pytest.mark.parametrize(
+    ("chosen", "adapter"),
+    [
+        ({"kind": "mock"}, MockGenerator),
+        ({"kind": "extractive"}, ExtractiveGenerator),
+        ({"kind": "extractive", "embedder": None}, ExtractiveGenerator),
+        ({"kind": "extractive", "embedder": "far"}, ExtractiveGenerator),
+    ],
+)
+def test_a_generator_is_opened_by_its_kind(tmp_path, chosen, adapter):
+    found = settings(tmp_path, generator=chosen)
+    embedders = {"default": MockEmbedder(), "far": MockEmbedder()}
+
+    assert type(backends.open_generator(found.generator, embedders)) is adapter
+
+
+def test_an_embedder_that_a_generator_names_must_be_there(tmp_path):
+    found = settings(tmp_path, generator={"kind": "extractive", "embedder": "defualt"})
+
+    with pytest.raises(Misconfigured, match="names embedder 'defualt': did you mean 'default'"):
+        backends.open_generator(found.generator, {"default": MockEmbedder()})
