@@ -35,20 +35,18 @@ UNUSED: Final = ("pooler.", "embeddings.position_ids")
 class OnnxEmbedder:
     """`orchestrator.ports.embedder.Embedder`; questions do not queue behind documents.
 
-    Each of `threads` threads runs a batch of documents of its own, in a session of one thread,
-    which is faster than all of them at one; a question has them all, in a session of its own.
+    Each of `threads` threads runs a batch of its own, which is faster than all of them at one; a
+    question has one thread to itself, as several wait for each other where cores are busy.
     """
 
     def __init__(
         self,
-        batches: ort.InferenceSession,
-        single: ort.InferenceSession,
+        session: ort.InferenceSession,
         tokenizer: Tokenizer,
         counter: Tokenizer,
         threads: int,
     ) -> None:
-        self._batches = batches
-        self._single = single
+        self._session = session
         self._tokenizer = tokenizer
         self._counter = counter
         self._threads = threads
@@ -73,7 +71,7 @@ class OnnxEmbedder:
         vectors = np.empty((len(tokens), DIMENSION), np.float32)
 
         def fill(batch: list[int]) -> None:
-            vectors[batch] = _run(self._batches, [tokens[at] for at in batch])
+            vectors[batch] = _run(self._session, [tokens[at] for at in batch])
 
         batches = _batches(lengths, min(BATCH_TOKENS, share))
         await asyncio.gather(*(loop.run_in_executor(self._documents, fill, one) for one in batches))
@@ -100,7 +98,7 @@ class OnnxEmbedder:
         return [encoding.ids for encoding in self._tokenizer.encode_batch_fast(list(texts))]
 
     def _embed_one(self, text: str) -> Vector:
-        vector: Vector = _run(self._single, self._tokenized([text]))[0]
+        vector: Vector = _run(self._session, self._tokenized([text]))[0]
         return vector
 
 
@@ -139,7 +137,7 @@ def _load(folder: Path, threads: int) -> OnnxEmbedder:
         for name, tensor in weights.items()
         if not name.startswith(UNUSED)
     }
-    return OnnxEmbedder(_session(values, 1), _session(values, threads), tokenizer, counter, threads)
+    return OnnxEmbedder(_session(values), tokenizer, counter, threads)
 
 
 def _run(session: ort.InferenceSession, tokens: Sequence[Sequence[int]]) -> Vectors:
@@ -153,10 +151,9 @@ def _run(session: ort.InferenceSession, tokens: Sequence[Sequence[int]]) -> Vect
     return vectors
 
 
-def _session(values: dict[str, Any], threads: int) -> ort.InferenceSession:
+def _session(values: dict[str, Any]) -> ort.InferenceSession:
     chosen = ort.SessionOptions()
-    chosen.intra_op_num_threads = threads
-    chosen.add_session_config_entry("session.force_spinning_stop", "1")  # idle threads sleep
+    chosen.intra_op_num_threads = 1
     chosen.inter_op_num_threads = 1
     # More than this would fuse additions into normalisations, which is slower on a CPU.
     chosen.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
