@@ -52,6 +52,7 @@ class FakeCatalog:
 
     async def get(self, name: str) -> Workspace:
         self.reads += 1
+        await asyncio.sleep(0)  # as any read, it lets others run
         self._answers()
         if name not in self.known:
             raise NotFound(f"there is no workspace '{name}'", code="unknown_workspace")
