@@ -196,14 +196,17 @@ async def until(condition: Any, *, seconds: float = 10.0, every: float = 0.002) 
 
 
 class _Impatient(selectors.DefaultSelector):
-    """Waits for a millisecond at most, and remembers what it has saved."""
+    """Does not wait, unless for one of `threads`; remembers how long it would have waited."""
 
     saved = 0.0
+    threads = 0
 
     def select(self, timeout: float | None = None) -> Any:
-        found = super().select(timeout if timeout is None else min(timeout, 0.001))
-        if timeout is not None and not found:
-            self.saved += max(0.0, timeout - 0.001)
+        if timeout is None or self.threads:
+            return super().select(timeout)
+        found = super().select(0)
+        if not found:
+            self.saved += max(0.0, timeout)
         return found
 
 
@@ -216,6 +219,15 @@ class HurriedLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return super().time() + self._impatient.saved
+
+    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:
+        future = super().run_in_executor(executor, func, *args)
+        self._impatient.threads += 1
+        future.add_done_callback(self._returned)
+        return future
+
+    def _returned(self, _future: Any) -> None:
+        self._impatient.threads -= 1
 
 
 def hurried(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
