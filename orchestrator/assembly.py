@@ -90,7 +90,8 @@ class Assembly:
         return config
 
     def embedder(self, config: WorkspaceConfig) -> Embedder:
-        """The embedder that the configuration names."""
+        """The embedder that the configuration names; raises what `check` does."""
+        self.check(config)
         return self._backends.embedders[config.embedder]
 
     async def open_projections(self, shelf: Shelf, stack: AsyncExitStack) -> None:

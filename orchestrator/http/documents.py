@@ -113,7 +113,9 @@ def _read_metadata(raw: str) -> Metadata:
 def _read_acl(raw: str) -> frozenset[str]:
     try:
         groups = json.loads(raw) if raw.lstrip().startswith("[") else raw.split(",")
-    except ValueError:
+        raw.encode()
+        json.dumps(groups, ensure_ascii=False).encode()  # half a character is no name
+    except (ValueError, RecursionError):
         groups = []
     names = [name.strip() for name in groups if isinstance(name, str)]
     if not names or not all(names) or len(names) != len(groups):

@@ -47,6 +47,7 @@ class Roster:
         self._generation = generation
         self._state = _State()
         self._places: dict[str, int] = {}
+        self._forgotten = 0
 
     @property
     def revision(self) -> int:
@@ -61,7 +62,14 @@ class Roster:
     def apply(self, delta: Delta) -> Ids:
         """Move to the delta's revision; the ids of chunks that were deleted by it."""
         rights = self._granted(delta.documents)
-        state = self._merged([row for row in delta.rows if row.generation == self._generation])
+        state = self._merged(
+            [
+                row
+                for row in delta.rows
+                if row.generation == self._generation
+                and (row.removed is None or row.removed > self._forgotten)
+            ]
+        )
         touched = [self._places[document.document_id] for document in delta.documents]
         listed = np.array([row.chunk_id for row in delta.rows], np.int64)
         dead = np.isin(state.documents, touched) & ~np.isin(state.ids, listed)
@@ -72,6 +80,7 @@ class Roster:
     def forget(self, revision: int) -> None:
         """Drop chunks that were superseded at or before the revision: nobody reads there now."""
         state = self._state
+        self._forgotten = max(self._forgotten, revision)
         live = state.removed > revision
         if not live.all():
             self._state = _keep(state, live, state.revision, state.rights)

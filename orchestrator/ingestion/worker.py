@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from orchestrator.domain.documents import Piece, text_hash
-from orchestrator.domain.errors import Conflict, NotFound, RagError, Unavailable
+from orchestrator.domain.errors import Conflict, NotFound, RagError, Rejected, Unavailable
 from orchestrator.domain.workspaces import WorkspaceConfig
 from orchestrator.ingestion.reading import read
 from orchestrator.ports.blobs import BlobStore
@@ -99,7 +99,11 @@ class Worker:
                 config = (await self._catalog.workspaces.by_uid(uid)).config
             except NotFound:  # deleted, and its jobs with it
                 continue
-            embedder = self._embedder_of(config)
+            try:
+                embedder = self._embedder_of(config)
+            except Rejected as error:  # its configuration names what this process does not have
+                self._observer.worker_waits(error)
+                continue
             prepared = [one for job in group if (one := await self._prepare(job, config, embedder))]
             await self._publish(prepared, embedder)
         return len(jobs)
