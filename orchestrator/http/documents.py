@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, File, Form, Query, Response, UploadFile
+from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from orchestrator.domain.documents import Upload
@@ -30,6 +30,7 @@ _PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
 @router.post("", status_code=202, responses=_PROBLEMS, summary="Upload a document")
 async def upload(
     app: App,
+    request: Request,
     response: Response,
     file: Annotated[UploadFile, File(description="Text, Markdown or HTML.")],
     workspace: Annotated[str, Form()] = DEFAULT_WORKSPACE,
@@ -60,7 +61,7 @@ async def upload(
             filename=name,
             title=title,
             metadata=_read_metadata(metadata),
-            acl=_read_acl(acl),
+            acl=_read_acl("" if (await request.form()).get("acl") == "" else acl),
         ),
     )
     response.headers["Location"] = f"/v1/documents/{registered.document.id}"

@@ -10,14 +10,14 @@ from typing import Final, TypeAlias, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from orchestrator.domain.filters import Filter
 from orchestrator.domain.identity import Scope
 from orchestrator.ports.arrays import Ids
 from orchestrator.ports.catalog import Delta, Rights, Row
 from orchestrator.ports.indexes import Selection
 
 Mask: TypeAlias = npt.NDArray[np.bool_]
-Who: TypeAlias = tuple[frozenset[str], Filter | None]
+Who: TypeAlias = tuple[frozenset[str], str]
+"""Groups, and filters as written out: `1` and `True` are equal, and not the same."""
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -88,7 +88,7 @@ class Roster:
     def select(self, scope: Scope) -> Selection:
         """The chunks the scope may see at its revision, with the rights of now."""
         state = self._state
-        who = (scope.principal.groups, scope.filters)
+        who = (scope.principal.groups, repr(scope.filters))
         found = state.selections.get((who, scope.revision))
         if found is not None:
             return found
@@ -96,7 +96,7 @@ class Roster:
         if len(state.ids):
             allowed = state.allowed.get(who)
             if allowed is None:
-                allowed = _remember(state.allowed, who, _allowed(state, who))
+                allowed = _remember(state.allowed, who, _allowed(state, scope))
             seen &= allowed[state.documents]
         return _remember(state.selections, (who, scope.revision), Selection(state.ids[seen]))
 
@@ -160,8 +160,8 @@ def _keep(state: _State, live: Mask, revision: int, rights: tuple[Rights | None,
     )
 
 
-def _allowed(state: _State, who: Who) -> Mask:
-    groups, filters = who
+def _allowed(state: _State, scope: Scope) -> Mask:
+    groups, filters = scope.principal.groups, scope.filters
     return np.fromiter(
         (
             right is not None

@@ -265,3 +265,17 @@ def test_a_chunk_that_is_not_there_is_not_seen(chunk_id):
 
     assert not ledger.roster.sees(chunk_id, ledger.scope())
     assert not Ledger().roster.sees(chunk_id, ledger.scope())
+
+
+def test_a_forgotten_chunk_does_not_come_back_with_its_document():
+    roster = Roster(1)
+    right = Rights("d", frozenset({"everyone"}), {}, deleted=False)
+    rows = [Row(1, "d", 1, 1, 2), Row(2, "d", 1, 2, None)]
+    roster.apply(Delta(1, [Row(1, "d", 1, 1, None)], [right]))
+    roster.apply(Delta(2, rows, [right]))
+    roster.forget(2)
+
+    roster.apply(Delta(3, rows, [right]))
+
+    assert roster.ids.tolist() == [2]
+    assert roster.sees(2, Scope("w", revision=3))
