@@ -46,8 +46,7 @@ class _Weights:
 
     Fitted on half the articles of SQuAD 1.1 dev, on questions over all passages, and the same
     without the paragraph, or the article, that answers; `bias` puts 0.5 where one question in ten
-    that has an answer is refused. There, on the other half, it refuses nine in ten of those whose
-    article is missing, and 55 in a hundred where only the paragraph is.
+    that has an answer is refused. `benchmarks/answers.py` measures it on the other half.
     """
 
     words: float
