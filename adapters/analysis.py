@@ -41,4 +41,9 @@ def stem(word: str) -> str:
 
 def terms(text: str) -> list[str]:
     """The stems of the text's words, in order, without stop words."""
-    return [stem(word) for word in WORD.findall(text) if word.casefold() not in STOP_WORDS]
+    return [term for word in WORD.findall(text) if (term := _term(word))]
+
+
+@lru_cache(maxsize=65_536)
+def _term(word: str) -> str:
+    return "" if word.casefold() in STOP_WORDS else stem(word)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Sequence
+from typing import Final
 
 import numpy as np
-from sqlalchemy import select
+from sqlalchemy import bindparam, func, select
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.sqlite import insert
 
 from adapters.catalog.database import Database
@@ -14,6 +17,32 @@ from orchestrator.domain.documents import Chunk, Piece
 from orchestrator.ports.arrays import Ids, Vectors
 
 BATCH = 500
+
+_READ: Final = str(
+    select(
+        chunks.c.id,
+        chunks.c.document_id,
+        documents.c.source_id,
+        chunks.c.version,
+        versions.c.title,
+        chunks.c.text,
+        chunks.c.start,
+        chunks.c.end,
+        chunks.c.section,
+        chunks.c.page,
+    )
+    .join(documents, documents.c.id == chunks.c.document_id)
+    .join(
+        versions,
+        (versions.c.document_id == chunks.c.document_id) & (versions.c.number == chunks.c.version),
+    )
+    .where(
+        chunks.c.id.in_(select(func.json_each(bindparam("ids")).table_valued("value"))),
+        documents.c.deleted_at.is_(None),
+    )
+    .compile(dialect=sqlite.dialect())
+)
+"""In the order of `Chunk`'s fields; the ids are one parameter, a JSON list."""
 
 
 class SqlChunks:
@@ -24,29 +53,8 @@ class SqlChunks:
 
     async def read(self, ids: Sequence[int]) -> Sequence[Chunk]:
         """Read by primary key, joined with the version for its title."""
-        query = (
-            select(
-                chunks.c.id,
-                chunks.c.document_id,
-                documents.c.source_id,
-                chunks.c.version,
-                versions.c.title,
-                chunks.c.text,
-                chunks.c.start,
-                chunks.c.end,
-                chunks.c.section,
-                chunks.c.page,
-            )
-            .join(documents, documents.c.id == chunks.c.document_id)
-            .join(
-                versions,
-                (versions.c.document_id == chunks.c.document_id)
-                & (versions.c.number == chunks.c.version),
-            )
-            .where(chunks.c.id.in_(ids), documents.c.deleted_at.is_(None))
-        )
-        async with self._database.read() as connection:
-            return [Chunk(**row) for row in (await connection.execute(query)).mappings()]
+        rows = await self._database.lookup(_READ, json.dumps(list(ids)))
+        return [Chunk(*row) for row in rows]
 
     async def texts(self, ids: Ids) -> AsyncIterator[tuple[Ids, Sequence[str]]]:
         """Read what was embedded: title, section and text."""

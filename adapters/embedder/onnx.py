@@ -35,8 +35,8 @@ UNUSED: Final = ("pooler.", "embeddings.position_ids")
 class OnnxEmbedder:
     """`orchestrator.ports.embedder.Embedder`; questions do not queue behind documents.
 
-    Each of `threads` threads runs a batch of its own, which is faster than all of them at one; a
-    question has one thread to itself, as several wait for each other where cores are busy.
+    One of the session's `threads` helps whoever runs: a question is computed by two, and the
+    others run a batch of documents each, which scales better than all of them at one.
     """
 
     def __init__(
@@ -49,8 +49,8 @@ class OnnxEmbedder:
         self._session = session
         self._tokenizer = tokenizer
         self._counter = counter
-        self._threads = threads
-        self._documents = ThreadPoolExecutor(threads, thread_name_prefix="embed-documents")
+        self._callers = max(1, threads - 1)
+        self._documents = ThreadPoolExecutor(self._callers, thread_name_prefix="embed-documents")
         self._asked: dict[str, Vector] = {}
         self._questions = ThreadPoolExecutor(1, thread_name_prefix="embed-questions")
         self.digest = WEIGHTS_SHA256
@@ -67,7 +67,7 @@ class OnnxEmbedder:
         loop = asyncio.get_running_loop()
         tokens = await loop.run_in_executor(self._documents, self._tokenized, texts)
         lengths = [len(ids) for ids in tokens]
-        share = -(-sum(lengths) // self._threads)  # few texts are shared out, not put into one
+        share = -(-sum(lengths) // self._callers)  # few texts are shared out, not put into one
         vectors = np.empty((len(tokens), DIMENSION), np.float32)
 
         def fill(batch: list[int]) -> None:
@@ -137,7 +137,7 @@ def _load(folder: Path, threads: int) -> OnnxEmbedder:
         for name, tensor in weights.items()
         if not name.startswith(UNUSED)
     }
-    return OnnxEmbedder(_session(values), tokenizer, counter, threads)
+    return OnnxEmbedder(_session(values, threads), tokenizer, counter, threads)
 
 
 def _run(session: ort.InferenceSession, tokens: Sequence[Sequence[int]]) -> Vectors:
@@ -151,10 +151,11 @@ def _run(session: ort.InferenceSession, tokens: Sequence[Sequence[int]]) -> Vect
     return vectors
 
 
-def _session(values: dict[str, Any]) -> ort.InferenceSession:
+def _session(values: dict[str, Any], threads: int) -> ort.InferenceSession:
     chosen = ort.SessionOptions()
-    chosen.intra_op_num_threads = 1
+    chosen.intra_op_num_threads = min(threads, 2)
     chosen.inter_op_num_threads = 1
+    chosen.add_session_config_entry("session.intra_op.allow_spinning", "0")  # cores are shared
     # More than this would fuse additions into normalisations, which is slower on a CPU.
     chosen.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
     chosen.add_external_initializers(list(values), list(values.values()))

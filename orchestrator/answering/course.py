@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -63,13 +62,9 @@ class Course:
         """Say what did not take part."""
         self._degraded.extend(degraded)
 
-    @contextmanager
-    def degrading(self, name: str) -> Iterator[None]:
+    def degrading(self, name: str) -> _Degrading:
         """Go on without the dependency when it is down, and say so."""
-        try:
-            yield
-        except Unavailable:
-            self._degraded.append(name)
+        return _Degrading(name, self._degraded)
 
     def recalled(self, answer: Answer) -> Answer:
         """A remembered answer as this request's own."""
@@ -106,6 +101,23 @@ class Course:
 
     def _latency(self) -> float:
         return round((time.perf_counter() - self._began) * 1e3, 3)
+
+
+class _Degrading:
+    __slots__ = ("_name", "_notes")
+
+    def __init__(self, name: str, notes: list[str]) -> None:
+        self._name = name
+        self._notes = notes
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
+        down = isinstance(error, Unavailable)
+        if down:
+            self._notes.append(self._name)
+        return down
 
 
 def as_source(passage: Passage) -> Source:

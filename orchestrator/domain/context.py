@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 
 _trace: ContextVar[str] = ContextVar("trace", default="")
@@ -43,13 +40,3 @@ def took(stage: str, seconds: float) -> None:
     timings = _timings.get()
     if timings is not None:
         timings[stage] = round(timings.get(stage, 0.0) + seconds * 1e3, 3)
-
-
-@contextmanager
-def timed(stage: str) -> Iterator[None]:
-    """Time the block as (part of) a stage."""
-    began = time.perf_counter()
-    try:
-        yield
-    finally:
-        took(stage, time.perf_counter() - began)

@@ -33,6 +33,7 @@ router = APIRouter(prefix="/v1", tags=["questions"])
 Result = TypeVar("Result")
 
 EVENT_STREAM: Final = "text/event-stream"
+JSON: Final = "application/json"
 _ANSWER: Final = TypeAdapter(Answer)
 _SOURCES: Final = TypeAdapter(Sources)
 _PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
@@ -62,11 +63,13 @@ async def query(body: QueryRequest, request: Request) -> Response:
         )
     answer = await _limited(app, app.answering.answer(asked))
     _count(app.metrics, answer, time.perf_counter() - began)
-    return Response(_ANSWER.dump_json(answer), media_type="application/json")
+    return Response(_ANSWER.dump_json(answer), media_type=JSON)
 
 
-@router.post("/search", responses=_PROBLEMS, summary="Search passages")
-async def search(body: SearchRequest, request: Request) -> SearchResponse:
+@router.post(
+    "/search", response_model=SearchResponse, responses=_PROBLEMS, summary="Search passages"
+)
+async def search(body: SearchRequest, request: Request) -> Response:
     """Retrieval alone: the best passages, each with every stage's raw score and rank."""
     began = time.perf_counter()
     app = application(request)
@@ -74,7 +77,7 @@ async def search(body: SearchRequest, request: Request) -> SearchResponse:
     found, timings = await _limited(
         app, app.answering.search(query, mode=body.mode, by_document=by_document)
     )
-    return SearchResponse.model_construct(
+    response = SearchResponse.model_construct(
         hits=[SearchHit.of(as_source(passage)) for passage in found.passages],
         meta=SearchMeta.model_construct(
             latency_ms=round((time.perf_counter() - began) * 1e3, 3),
@@ -83,6 +86,7 @@ async def search(body: SearchRequest, request: Request) -> SearchResponse:
             degraded=list(found.degraded),
         ),
     )
+    return Response(response.model_dump_json(), media_type=JSON)
 
 
 async def _limited(app: Application, work: Awaitable[Result]) -> Result:

@@ -103,7 +103,7 @@ class Roster:
     def sees(self, chunk_id: int, scope: Scope) -> bool:
         """Whether the scope may see one chunk."""
         state = self._state
-        at = int(np.searchsorted(state.ids, chunk_id))
+        at = int(state.ids.searchsorted(chunk_id))
         if at == len(state.ids) or state.ids[at] != chunk_id:
             return False
         right = state.rights[state.documents[at]]

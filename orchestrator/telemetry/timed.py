@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Sequence
 
 from prometheus_client import Histogram
 
@@ -27,19 +26,27 @@ class Stopwatch:
         self._stage = stage
         self._histogram = histogram.labels(stage)
 
-    @contextmanager
-    def running(self) -> Iterator[None]:
+    def running(self) -> _Lap:
         """Time the block."""
-        began = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.add(time.perf_counter() - began)
+        return _Lap(self)
 
     def add(self, seconds: float) -> None:
         """Record a time."""
         took(self._stage, seconds)
         self._histogram.observe(seconds)
+
+
+class _Lap:
+    __slots__ = ("_began", "_watch")
+
+    def __init__(self, watch: Stopwatch) -> None:
+        self._watch = watch
+
+    def __enter__(self) -> None:
+        self._began = time.perf_counter()
+
+    def __exit__(self, *_raised: object) -> None:
+        self._watch.add(time.perf_counter() - self._began)
 
 
 class TimedCache:
