@@ -19,7 +19,7 @@ def fuse(rankings: Rankings, fusion: Fusion, *, limit: int) -> list[Candidate]:
     """The best `limit` candidates of all rankings; ties go to the lower chunk id.
 
     Chunks that a stage did not find count there as its worst hit (`weighted`), or not at all
-    (`rrf`).
+    (`rrf`, and where all its hits have one score, which tells only found from not found).
     """
     weights = {"dense": fusion.dense, "keyword": fusion.keyword}
     found: dict[int, Scores] = {}
@@ -81,14 +81,10 @@ def _weighted(rankings: Rankings, weights: Mapping[str, float], fusion: Fusion) 
         mean = 0.0
         for stage, least, offset, slope, weight in parts:
             raw = found[stage][0] if stage in found else least
-            mean += weight * ((raw - offset) * slope if slope else _UNSCALED[fusion.normalise])
+            mean += weight * ((raw - offset) * slope if slope else float(stage in found))
         return squash(mean)
 
     return score
-
-
-_UNSCALED = {"minmax": 1.0, "zscore": 0.0}
-"""What all hits of a stage count when they have one and the same score."""
 
 
 def _minmax(scores: Sequence[float]) -> tuple[float, float]:

@@ -133,6 +133,15 @@ def test_a_stage_whose_scores_are_all_the_same_is_no_error(fusion):
 
 
 @METHODS
+def test_the_only_hit_of_a_stage_counts(fusion):
+    dense = [Hit(1, 0.55), Hit(2, 0.54), Hit(3, 0.1)]
+
+    found = fuse({"dense": dense, "keyword": [Hit(2, 7.0)]}, fusion, limit=10)
+
+    assert order(found) == [2, 1, 3]
+
+
+@METHODS
 def test_a_stage_without_weight_orders_nothing(fusion):
     found = fuse(BOTH, replace(fusion, dense=0.0, keyword=1.0), limit=10)
 
