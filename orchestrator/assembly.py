@@ -29,7 +29,6 @@ from orchestrator.ports.catalog import Catalog
 from orchestrator.ports.embedder import Embedder
 from orchestrator.ports.generator import Generator
 from orchestrator.ports.indexes import IndexKey, KeywordStore, VectorStore
-from orchestrator.ports.lease import Lease
 from orchestrator.ports.reranker import Reranker
 from orchestrator.ports.retriever import Retriever
 from orchestrator.settings import STAGES, Settings
@@ -62,13 +61,11 @@ class Assembly:
         settings: Settings,
         backends: Backends,
         catalog: Catalog,
-        lease: Lease,
         metrics: Metrics,
     ) -> None:
         self._settings = settings
         self._backends = backends
         self._catalog = catalog
-        self._lease = lease
         self._metrics = metrics
         self._pipelines: dict[tuple[Shelf, int], Pipeline] = {}
         self.library: Library
@@ -96,7 +93,7 @@ class Assembly:
 
     async def open_projections(self, shelf: Shelf, stack: AsyncExitStack) -> None:
         """Open the indexes that the shelf's configuration needs and the shelf does not have."""
-        config, uid, persist = shelf.workspace.config, shelf.workspace.uid, self._lease.held
+        config, uid, persist = shelf.workspace.config, shelf.workspace.uid, shelf.persists
         embedder = self.embedder(config)
         if _vectors(config) not in shelf.projections:
             key = IndexKey(uid, shelf.generation, embedder.digest, embedder.dimension)

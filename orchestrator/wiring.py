@@ -83,9 +83,11 @@ async def open_application(
         blobs = FilesystemBlobs(settings.data_dir / "blobs")
         parsers = ParserRegistry()
         opened = await _open_backends(settings, stack, metrics)
-        assembly = Assembly(settings, opened, catalog, lease, metrics)
+        assembly = Assembly(settings, opened, catalog, metrics)
         _check_defaults(settings, assembly)
-        library = Library(catalog, assembly.open_projections, telemetry)
+        library = Library(
+            catalog, assembly.open_projections, telemetry, persists=lambda: lease.held
+        )
         assembly.library = library
         stack.push_async_callback(library.close)
         purger = Purger(

@@ -84,11 +84,13 @@ class Purger:
             await cache.purge(workspace)
 
     async def _purge_indexes(self, workspace: str) -> None:
-        if not self._persists():
-            raise Unavailable("indexes", "the process that holds the lease will purge them")
-        found = await self._catalog.workspaces.by_uid(workspace)
-        await self._library.settle(found.name)
-        await (await self._library.shelf(found.name)).save()
+        if self._persists():
+            found = await self._catalog.workspaces.by_uid(workspace)
+            await self._library.settle(found.name)
+            shelf = await self._library.shelf(found.name)
+            if shelf.persists:
+                return await shelf.save()
+        raise Unavailable("indexes", "the process that holds the lease will purge them")
 
 
 async def _attempt(step: Callable[[], Awaitable[None]]) -> str:

@@ -37,6 +37,7 @@ class FakeLibrary:
         self.closed: list[str] = []
         self.saves = 0
         self.revision = 10**6
+        self.persists = True
         self.down = ""
         self.gate: asyncio.Event | None = None
 

@@ -99,6 +99,16 @@ async def test_without_the_lease_the_indexes_are_left_to_who_holds_it(cleaning, 
     assert cleaning.library.settled == []
 
 
+async def test_indexes_that_were_opened_without_the_lease_are_pending(cleaning, clerk, receipt):
+    cleaning.library.persists = False
+
+    after = await cleaning.purger.document(clerk.uid, receipt)
+
+    assert "holds the lease" in after.stores["vectors"]
+    assert "holds the lease" in after.stores["keywords"]
+    assert cleaning.library.saves == 0
+
+
 async def test_what_was_pending_is_purged_later_and_nothing_else_again(
     cleaning, catalog, clerk, receipt
 ):
