@@ -99,8 +99,15 @@ async def open_application(
             persists=lambda: lease.held,
         )
         ingestion = Ingestion(
-            catalog, blobs, parsers, library, purger, max_bytes=settings.http.max_upload_bytes
+            catalog,
+            blobs,
+            parsers,
+            library,
+            purger,
+            telemetry,
+            max_bytes=settings.http.max_upload_bytes,
         )
+        stack.push_async_callback(ingestion.close)
         worker = Worker(
             catalog, blobs, queue, parsers, assembly.embedder, telemetry, ingestion.arrived
         )

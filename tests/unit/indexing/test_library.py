@@ -28,9 +28,9 @@ class Openings:
         self.fails = None
 
     async def __call__(self, shelf, stack):
+        role = f"keywords:{shelf.workspace.config.keywords}"
         if self.gate:
             await self.gate.wait()
-        role = f"keywords:{shelf.workspace.config.keywords}"
         if role in shelf.projections:
             return
         index = FakeIndex()
