@@ -17,7 +17,7 @@ from orchestrator.answering.retrieval import (
     keyword_side,
 )
 from orchestrator.answering.service import Mode
-from orchestrator.domain.errors import Rejected
+from orchestrator.domain.errors import Conflict, Rejected
 from orchestrator.domain.identity import Scope
 from orchestrator.domain.passages import Candidate, Passage
 from orchestrator.domain.workspaces import WorkspaceConfig
@@ -92,9 +92,16 @@ class Assembly:
         return self._backends.embedders[config.embedder]
 
     async def open_projections(self, shelf: Shelf, stack: AsyncExitStack) -> None:
-        """Open the indexes that the shelf's configuration needs and the shelf does not have."""
+        """Open the indexes that the shelf's configuration needs and the shelf does not have.
+
+        Raises:
+            Conflict: when the configuration names what the settings no longer have.
+        """
         config, uid, persist = shelf.workspace.config, shelf.workspace.uid, shelf.persists
-        embedder = self.embedder(config)
+        try:
+            embedder = self.embedder(config)
+        except Rejected as error:
+            raise _unusable(shelf.workspace.name, error) from error
         if _vectors(config) not in shelf.projections:
             key = IndexKey(uid, shelf.generation, embedder.digest, embedder.dimension)
             vectors = self._backends.vectors[config.vectors]
@@ -162,6 +169,14 @@ class Assembly:
             generator=self._backends.generators[config.generator],
             rerank_depth=getattr(reranking, "depth", 0),
         )
+
+
+def _unusable(workspace: str, error: Rejected) -> Conflict:
+    return Conflict(
+        f"workspace '{workspace}' cannot be used: {error.detail}; put it back into the settings, "
+        f"or give the workspace another configuration (PUT /v1/workspaces/{workspace}/config)",
+        code="workspace_unusable",
+    )
 
 
 def _vectors(config: WorkspaceConfig) -> str:
