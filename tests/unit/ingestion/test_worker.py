@@ -220,6 +220,7 @@ async def test_without_being_told_a_worker_looks_for_work_by_itself(office):
 
     await until(lambda: published(office), every=IDLE_S)
 
+    assert published(office).keys() == {"d1"}
     await ended(working)
 
 
