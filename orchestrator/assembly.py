@@ -17,7 +17,7 @@ from orchestrator.answering.retrieval import (
     keyword_side,
 )
 from orchestrator.answering.service import Mode
-from orchestrator.domain.errors import Rejected
+from orchestrator.domain.errors import Conflict, Rejected
 from orchestrator.domain.identity import Scope
 from orchestrator.domain.passages import Candidate, Passage
 from orchestrator.domain.workspaces import WorkspaceConfig
@@ -29,7 +29,6 @@ from orchestrator.ports.catalog import Catalog
 from orchestrator.ports.embedder import Embedder
 from orchestrator.ports.generator import Generator
 from orchestrator.ports.indexes import IndexKey, KeywordStore, VectorStore
-from orchestrator.ports.lease import Lease
 from orchestrator.ports.reranker import Reranker
 from orchestrator.ports.retriever import Retriever
 from orchestrator.settings import STAGES, Settings
@@ -62,13 +61,11 @@ class Assembly:
         settings: Settings,
         backends: Backends,
         catalog: Catalog,
-        lease: Lease,
         metrics: Metrics,
     ) -> None:
         self._settings = settings
         self._backends = backends
         self._catalog = catalog
-        self._lease = lease
         self._metrics = metrics
         self._pipelines: dict[tuple[Shelf, int], Pipeline] = {}
         self.library: Library
@@ -95,9 +92,16 @@ class Assembly:
         return self._backends.embedders[config.embedder]
 
     async def open_projections(self, shelf: Shelf, stack: AsyncExitStack) -> None:
-        """Open the indexes that the shelf's configuration needs and the shelf does not have."""
-        config, uid, persist = shelf.workspace.config, shelf.workspace.uid, self._lease.held
-        embedder = self.embedder(config)
+        """Open the indexes that the shelf's configuration needs and the shelf does not have.
+
+        Raises:
+            Conflict: when the configuration names what the settings no longer have.
+        """
+        config, uid, persist = shelf.workspace.config, shelf.workspace.uid, shelf.persists
+        try:
+            embedder = self.embedder(config)
+        except Rejected as error:
+            raise _unusable(shelf.workspace.name, error) from error
         if _vectors(config) not in shelf.projections:
             key = IndexKey(uid, shelf.generation, embedder.digest, embedder.dimension)
             vectors = self._backends.vectors[config.vectors]
@@ -165,6 +169,14 @@ class Assembly:
             generator=self._backends.generators[config.generator],
             rerank_depth=getattr(reranking, "depth", 0),
         )
+
+
+def _unusable(workspace: str, error: Rejected) -> Conflict:
+    return Conflict(
+        f"workspace '{workspace}' cannot be used: {error.detail}; put it back into the settings, "
+        f"or give the workspace another configuration (PUT /v1/workspaces/{workspace}/config)",
+        code="workspace_unusable",
+    )
 
 
 def _vectors(config: WorkspaceConfig) -> str:

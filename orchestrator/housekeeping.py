@@ -30,13 +30,14 @@ class Housekeeping:
         while True:
             try:
                 await self.round()
-            except RagError as error:
-                log.warning("housekeeping_failed", error=error.detail)
+            except (RagError, OSError) as error:
+                log.warning("housekeeping_failed", error=str(error))
             await asyncio.sleep(EVERY_S)
 
     async def round(self) -> None:
         """Take the lease if its holder has gone, and purge what a deletion left."""
         if not self._lease.held and self._lease.acquire():
             log.info("lease_acquired", effect="local indexes are persisted by this process now")
+        if self._lease.held:
             await self._library.reopen()
         await self._purger.pending()

@@ -13,6 +13,7 @@ from adapters.blobs.filesystem import FilesystemBlobs
 from adapters.catalog.sqlite import SqliteCatalog, open_sqlite
 from adapters.lease import FileLease
 from adapters.parser.registry import ParserRegistry
+from adapters.presence import Presence
 from adapters.queue.local import LocalQueue
 from adapters.retriever.mock import OverlapStore, read_corpus
 from orchestrator import backends
@@ -79,13 +80,17 @@ async def open_application(
         if writes and not lease.acquire():
             log.info("lease_taken", effect="local indexes are kept in memory by this process")
         database = await stack.enter_async_context(open_sqlite(settings.data_dir / "catalog.db"))
-        catalog, queue = SqliteCatalog(database), LocalQueue(database)
+        presence = Presence(settings.data_dir / "workers")
+        stack.callback(presence.close)
+        catalog, queue = SqliteCatalog(database), LocalQueue(database, presence)
         blobs = FilesystemBlobs(settings.data_dir / "blobs")
         parsers = ParserRegistry()
         opened = await _open_backends(settings, stack, metrics)
-        assembly = Assembly(settings, opened, catalog, lease, metrics)
+        assembly = Assembly(settings, opened, catalog, metrics)
         _check_defaults(settings, assembly)
-        library = Library(catalog, assembly.open_projections, telemetry)
+        library = Library(
+            catalog, assembly.open_projections, telemetry, persists=lambda: lease.held
+        )
         assembly.library = library
         stack.push_async_callback(library.close)
         purger = Purger(
@@ -97,8 +102,15 @@ async def open_application(
             persists=lambda: lease.held,
         )
         ingestion = Ingestion(
-            catalog, blobs, parsers, library, purger, max_bytes=settings.http.max_upload_bytes
+            catalog,
+            blobs,
+            parsers,
+            library,
+            purger,
+            telemetry,
+            max_bytes=settings.http.max_upload_bytes,
         )
+        stack.push_async_callback(ingestion.close)
         worker = Worker(
             catalog, blobs, queue, parsers, assembly.embedder, telemetry, ingestion.arrived
         )

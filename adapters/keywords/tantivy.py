@@ -21,6 +21,7 @@ from tantivy import Filter, Index, Occur, Query, SchemaBuilder, TextAnalyzerBuil
 
 from adapters.analysis import STOP_WORDS
 from adapters.masks import Masks
+from orchestrator.domain.errors import Unavailable
 from orchestrator.domain.identity import Scope
 from orchestrator.domain.passages import Hit
 from orchestrator.ports.arrays import Ids
@@ -35,6 +36,8 @@ COPY_ATTEMPTS: Final = 5
 SEGMENT: Final = ("idx", "pos", "term", "store", "fast", "fieldnorm")
 DAMAGE: Final = (OSError, ValueError, KeyError, TypeError, AttributeError)
 """What reading damaged files may raise, tantivy's own errors (ValueError) among them."""
+BUSY: Final = "LockBusy"
+"""How tantivy says that an index has a writer already, which is no damage."""
 MAX_QUERY_TERMS: Final = 256
 
 SCHEMA: Final = (
@@ -177,6 +180,8 @@ def _opened(folder: Path, visibility: Visibility) -> TantivyKeywords:
         _verify(folder)
         return _made(folder, visibility)
     except DAMAGE as error:
+        if BUSY in str(error):
+            raise Unavailable("the keyword index", "another writer holds it") from error
         log.warning("index_corrupt", index="tantivy", reason=repr(error), action="rebuilding")
         shutil.rmtree(folder)
     return _made(folder, visibility)

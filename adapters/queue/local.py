@@ -9,18 +9,24 @@ from sqlalchemy import delete, or_, select, update
 
 from adapters.catalog.database import Database
 from adapters.catalog.schema import documents, jobs
+from adapters.presence import Presence
 from orchestrator.domain.documents import Status
 from orchestrator.ports.queue import Job
 
 
 class LocalQueue:
-    """`orchestrator.ports.queue.Queue`."""
+    """`orchestrator.ports.queue.Queue`; claims of a dead process are free at once."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, presence: Presence) -> None:
         self._database = database
+        self._presence = presence
 
     async def claim(self, worker: str, *, limit: int, seconds: float) -> Sequence[Job]:
         """Claim the oldest jobs that nobody holds; reads first, so an idle poll never writes."""
+        self._presence.enter(worker)
+        for dead in self._presence.departed():
+            await self.release(dead)
+            self._presence.forget(dead)
         now = time.time()
         free = or_(jobs.c.claimed_until.is_(None), jobs.c.claimed_until < now)
         oldest = select(jobs.c.id).where(free).order_by(jobs.c.id).limit(limit)

@@ -12,10 +12,11 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 from orchestrator import __version__
-from orchestrator.domain.errors import RagError
+from orchestrator.domain.errors import Conflict, RagError
 from orchestrator.domain.identity import DEFAULT_WORKSPACE
 from orchestrator.http import documents, health, problems, queries, workspaces
 from orchestrator.http.middleware import BodyLimitMiddleware, TraceMiddleware
+from orchestrator.indexing.library import Library
 from orchestrator.settings import Settings
 from orchestrator.telemetry.metrics import Metrics
 from orchestrator.wiring import open_application
@@ -39,7 +40,7 @@ def create_app(settings: Settings, metrics: Metrics | None = None) -> FastAPI:
                 application = await stack.enter_async_context(
                     open_application(settings, writes=True, metrics=measured)
                 )
-                await application.library.pin(DEFAULT_WORKSPACE)
+                await _warm_up(application.library)
             except RagError as error:
                 app.state.refused = error
                 raise
@@ -86,6 +87,13 @@ def create_app(settings: Settings, metrics: Metrics | None = None) -> FastAPI:
     )
     app.add_middleware(TraceMiddleware, active=measured.active)
     return app
+
+
+async def _warm_up(library: Library) -> None:
+    try:
+        await library.pin(DEFAULT_WORKSPACE)
+    except Conflict as error:  # the others can be served, and this one configured anew
+        log.error("workspace_unusable", error=error.detail)
 
 
 def _settle_garbage() -> None:

@@ -33,7 +33,7 @@ class Observer(Protocol):
         ...
 
     def stumbled(self, workspace: str, error: BaseException) -> None:
-        """The background follower of a workspace met an error."""
+        """What follows, reopens or closes a workspace in the background met an error."""
         ...
 
 
@@ -62,21 +62,30 @@ class _Open:
 class Library:
     """Opens workspaces when they are first asked for, and keeps them abreast until closed.
 
+    A shelf that takes the place of another is open before the other lets go, and the other stays
+    until its readers are done. `persists` says whether this process may write local indexes now.
     Projections that a later configuration no longer names stay open, so that a rollback is
     instant; they go when the process does.
     """
 
     def __init__(
-        self, catalog: Catalog, opener: Opener, observer: Observer, *, follow: bool = True
+        self,
+        catalog: Catalog,
+        opener: Opener,
+        observer: Observer,
+        *,
+        persists: Callable[[], bool] = lambda: False,
+        follow: bool = True,
     ) -> None:
         self._catalog = catalog
         self._opener = opener
         self._observer = observer
+        self._persists = persists
         self._follow = follow
         self._open: dict[str, _Open] = {}
         self._opening = asyncio.Lock()
         self._chunks: dict[int, Chunk] = {}
-        self._retiring: set[asyncio.Task[None]] = set()
+        self._retiring: dict[asyncio.Task[None], _Open] = {}
 
     async def pin(self, name: str) -> Moment:
         """The workspace now, at the newest revision that its indexes hold whole.
@@ -94,12 +103,12 @@ class Library:
             async with self._opening:
                 found = self._open.get(name) or await self._opened(name)
         try:
-            workspace = await found.shelf.fresh()
+            await found.shelf.fresh()
         except NotFound:
             await self.close_shelf(name)
             await self._catalog.workspaces.get(name)
             return await self.shelf(name)
-        if workspace.config_version != found.configured:
+        while found.shelf.workspace.config_version != found.configured:
             async with self._opening:
                 found = await self._reconfigured(name)
         return found.shelf
@@ -142,33 +151,46 @@ class Library:
 
     def stalled(self) -> Sequence[str]:
         """The workspaces whose indexes no longer follow the log."""
-        return [name for name, one in self._open.items() if one.follower and one.follower.done()]
+        return [name for name, one in self._open.items() if one.follower and _failed(one.follower)]
 
     async def close_shelf(self, name: str) -> None:
         """Stop following one workspace, and close its indexes, saved."""
-        if found := self._open.pop(name, None):
+        async with self._opening:
+            found = self._open.pop(name, None)
+        if found:
             await _close(found)
 
     async def reopen(self) -> None:
-        """Open every workspace anew, and let go of the old indexes when their readers are done."""
+        """Open anew what was opened before this process could persist it.
+
+        What cannot be opened is told, and serves on as it is until the next call.
+        """
         for name in list(self._open):
-            self._retire_later(self._open[name])
-            async with self._opening:
-                await self._opened(name)
+            try:
+                async with self._opening:
+                    await self._reopened(name)
+            except NotFound:  # deleted: whoever asks for it next closes it
+                continue
+            except (RagError, OSError) as error:
+                self._observer.stumbled(name, error)
 
     async def close(self) -> None:
-        """Close every workspace."""
-        for task in self._retiring:
+        """Close every workspace, whichever of them cannot be saved."""
+        retiring, still_open = dict(self._retiring), list(self._open.values())
+        self._open.clear()
+        for task in retiring:
             task.cancel()
-        await asyncio.gather(*self._retiring, return_exceptions=True)
-        for name in list(self._open):
-            await self.close_shelf(name)
+        await asyncio.gather(*retiring, return_exceptions=True)
+        async with AsyncExitStack() as stack:
+            for one in [*retiring.values(), *still_open]:
+                stack.push_async_callback(_close, one)
 
     async def _reconfigured(self, name: str) -> _Open:
-        found = self._open[name]
+        found = self._open.get(name)
+        if found is None:  # closed meanwhile
+            return await self._opened(name)
         workspace = found.shelf.workspace
         if found.shelf.generation != workspace.config.generation:
-            self._retire_later(found)
             return await self._opened(name)
         if found.configured != workspace.config_version:
             await self._opener(found.shelf, found.stack)
@@ -176,29 +198,47 @@ class Library:
             found.configured = workspace.config_version
         return found
 
+    async def _reopened(self, name: str) -> None:
+        found = self._open.get(name)
+        if found and self._persists() and not found.shelf.persists:
+            await self._opened(name)
+
     async def _opened(self, name: str) -> _Open:
         workspace = await self._catalog.workspaces.get(name)
-        shelf = Shelf(self._catalog, workspace, on_gone=self._drop)
+        await self._end_retirement(workspace)
+        shelf = Shelf(self._catalog, workspace, on_gone=self._drop, persists=self._persists())
         async with AsyncExitStack() as stack:
             await shelf.refresh()
             await self._opener(shelf, stack)
             await shelf.catch_up()
-            opened = _Open(shelf, stack.pop_all(), shelf.workspace.config_version)
+            opened = _Open(shelf, stack.pop_all(), workspace.config_version)
         if self._follow:
             opened.follower = asyncio.create_task(self._following(shelf), name=f"follow {name}")
+        if replaced := self._open.get(name):
+            self._retire_later(replaced)
         self._open[name] = opened
         return opened
 
     def _retire_later(self, old: _Open) -> None:
         retiring = asyncio.create_task(self._retire(old))
-        self._retiring.add(retiring)
-        retiring.add_done_callback(self._retiring.discard)
+        self._retiring[retiring] = old
+        retiring.add_done_callback(self._retiring.pop)
 
     async def _retire(self, old: _Open) -> None:
+        await asyncio.sleep(READER_S)
         try:
-            await asyncio.sleep(READER_S)
-        finally:
             await _close(old)
+        except (RagError, OSError) as error:
+            self._observer.stumbled(old.shelf.workspace.name, error)
+
+    async def _end_retirement(self, workspace: Workspace) -> None:
+        """Close what still holds the indexes of this generation: they have one writer."""
+        for task, old in list(self._retiring.items()):
+            same = old.shelf.workspace.uid == workspace.uid
+            if same and old.shelf.persists and old.shelf.generation == workspace.config.generation:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+                await _close(old)
 
     async def _following(self, shelf: Shelf) -> None:
         name = shelf.workspace.name
@@ -220,6 +260,11 @@ class Library:
     def _drop(self, ids: Ids) -> None:
         for chunk_id in ids.tolist():
             self._chunks.pop(chunk_id, None)
+
+
+def _failed(follower: asyncio.Task[None]) -> bool:
+    """Whether it ended for another reason than that its workspace was deleted."""
+    return follower.done() and (follower.cancelled() or follower.exception() is not None)
 
 
 async def _close(opened: _Open) -> None:

@@ -29,11 +29,17 @@ SAVE_S: Final = 5.0
 class Shelf:
     """Keeps a workspace's projections abreast; deletions and rights take effect at once.
 
-    `on_gone` is told the chunks that a deletion took.
+    `on_gone` is told the chunks that a deletion took; `persists` says whether what is saved lasts
+    on disk, and stays as it was when the shelf was opened.
     """
 
     def __init__(
-        self, catalog: Catalog, workspace: Workspace, *, on_gone: Callable[[Ids], None]
+        self,
+        catalog: Catalog,
+        workspace: Workspace,
+        *,
+        on_gone: Callable[[Ids], None],
+        persists: bool = False,
     ) -> None:
         self._catalog = catalog
         self._on_gone = on_gone
@@ -44,6 +50,7 @@ class Shelf:
         self._moved = asyncio.Event()
         self.workspace = workspace
         self.generation = workspace.config.generation
+        self.persists = persists
         self.roster = Roster(self.generation)
         self.projections: dict[str, Projection[Any, Any]] = {}
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Final
 
 from orchestrator.domain.documents import Receipt
-from orchestrator.domain.errors import NotFound, Unavailable
+from orchestrator.domain.errors import NotFound, RagError, Unavailable
 from orchestrator.indexing.library import Library
 from orchestrator.ports.blobs import BlobStore
 from orchestrator.ports.cache import Cache
@@ -74,7 +75,8 @@ class Purger:
         """Try again what is still pending, and sweep what was superseded long ago."""
         left = await self._catalog.deletions.unpurged()
         for workspace, receipt in left.receipts:
-            await self.document(workspace, receipt)
+            with contextlib.suppress(NotFound):  # erased meanwhile, with its workspace
+                await self.document(workspace, receipt)
         for uid in left.workspaces:
             await self.workspace(uid)
         await self._catalog.log.sweep(seconds=SUPERSEDED_S)
@@ -84,16 +86,18 @@ class Purger:
             await cache.purge(workspace)
 
     async def _purge_indexes(self, workspace: str) -> None:
-        if not self._persists():
-            raise Unavailable("indexes", "the process that holds the lease will purge them")
-        found = await self._catalog.workspaces.by_uid(workspace)
-        await self._library.settle(found.name)
-        await (await self._library.shelf(found.name)).save()
+        if self._persists():
+            found = await self._catalog.workspaces.by_uid(workspace)
+            await self._library.settle(found.name)
+            shelf = await self._library.shelf(found.name)
+            if shelf.persists:
+                return await shelf.save()
+        raise Unavailable("indexes", "the process that holds the lease will purge them")
 
 
 async def _attempt(step: Callable[[], Awaitable[None]]) -> str:
     try:
         await step()
-    except (Unavailable, NotFound) as error:
-        return f"pending: {error.detail}"
+    except (RagError, OSError) as error:
+        return f"pending: {error}"
     return PURGED

@@ -8,7 +8,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Final, Protocol
 
 from orchestrator.domain.documents import Document, Receipt, Status, Upload
 from orchestrator.domain.errors import Conflict, NotFound, TooLarge
@@ -27,6 +27,14 @@ FOLLOW_S: Final = 0.1
 FOLLOWED: Final = 500
 
 
+class Observer(Protocol):
+    """What an operator wants to hear of."""
+
+    def purge_failed(self, document_id: str, error: BaseException) -> None:
+        """A deletion's first purge met an error; housekeeping will purge what is left."""
+        ...
+
+
 class Ingestion:
     """The use cases of whoever keeps documents.
 
@@ -41,6 +49,7 @@ class Ingestion:
         parsers: Parsers,
         library: Library,
         purger: Purger,
+        observer: Observer,
         *,
         max_bytes: int,
     ) -> None:
@@ -49,7 +58,9 @@ class Ingestion:
         self._parsers = parsers
         self._library = library
         self._purger = purger
+        self._observer = observer
         self._max_bytes = max_bytes
+        self._purges: set[asyncio.Task[Receipt]] = set()
         self.arrived = asyncio.Event()
 
     async def submit(self, workspace: str, upload: Upload) -> Registered:
@@ -109,10 +120,16 @@ class Ingestion:
         if receipt.complete:
             return receipt
         document = await self._catalog.documents.get(document_id)
-        purge = asyncio.create_task(self._purger.document(document.workspace, receipt))
+        purge = self._purge_of(document, receipt)
         done, _ = await asyncio.wait({purge}, timeout=PURGE_S)
         await asyncio.sleep(max(0.0, LEASE_S - (time.monotonic() - hidden)))
         return purge.result() if done else receipt
+
+    async def close(self) -> None:
+        """Stop the purges that still run; what they leave is pending."""
+        for purge in self._purges:
+            purge.cancel()
+        await asyncio.gather(*self._purges, return_exceptions=True)
 
     async def create_workspace(self, name: str, config: WorkspaceConfig) -> Workspace:
         """A new workspace.
@@ -136,6 +153,17 @@ class Ingestion:
         await self._library.close_shelf(name)
         await self._purger.workspace(uid)
         await asyncio.sleep(LEASE_S)
+
+    def _purge_of(self, document: Document, receipt: Receipt) -> asyncio.Task[Receipt]:
+        def ended(purge: asyncio.Task[Receipt]) -> None:
+            self._purges.discard(purge)
+            if not purge.cancelled() and (error := purge.exception()):
+                self._observer.purge_failed(document.id, error)
+
+        purge = asyncio.create_task(self._purger.document(document.workspace, receipt))
+        self._purges.add(purge)
+        purge.add_done_callback(ended)
+        return purge
 
     async def _register(self, uid: str, upload: Upload, media_type: str, digest: str) -> Registered:
         known = await self._catalog.documents.find(uid, upload.source_id)

@@ -71,6 +71,7 @@ class Worker:
         self._observer = observer
         self._arrived = arrived
         self._name = uuid.uuid4().hex
+        self._unusable: set[str] = set()
 
     async def run(self) -> None:
         """Work until cancelled; what is unfinished then goes back to the queue at once."""
@@ -78,7 +79,11 @@ class Worker:
         try:
             while True:
                 try:
-                    if not await self.step():
+                    if await self.step():
+                        continue
+                    if await self._repaired():
+                        await self._release()
+                    else:
                         await self._idle()
                 except (Unavailable, Conflict) as error:
                     self._observer.worker_waits(error)
@@ -103,10 +108,20 @@ class Worker:
                 embedder = self._embedder_of(config)
             except Rejected as error:  # its configuration names what this process does not have
                 self._observer.worker_waits(error)
+                self._unusable.add(uid)  # its jobs stay claimed, out of the way of others
                 continue
             prepared = [one for job in group if (one := await self._prepare(job, config, embedder))]
             await self._publish(prepared, embedder)
         return len(jobs)
+
+    async def _repaired(self) -> bool:
+        """Whether a workspace that could not be worked on can be now."""
+        for uid in self._unusable:
+            with contextlib.suppress(NotFound, Rejected):
+                self._embedder_of((await self._catalog.workspaces.by_uid(uid)).config)
+                self._unusable.clear()
+                return True
+        return False
 
     async def _prepare(
         self, job: Job, config: WorkspaceConfig, embedder: Embedder

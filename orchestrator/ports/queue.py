@@ -20,7 +20,8 @@ class Queue(Protocol):
     """Jobs enter with the upload that causes them, in one transaction of the catalog.
 
     A claimed job that is neither finished nor renewed returns to the queue when its claim ends,
-    so a killed worker loses nothing.
+    so a killed worker loses nothing; or sooner, where the queue knows that the worker is dead.
+    The name of a worker is its own: no two share one, and none is used again.
     """
 
     async def claim(self, worker: str, *, limit: int, seconds: float) -> Sequence[Job]:

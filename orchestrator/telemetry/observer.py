@@ -11,7 +11,7 @@ log = structlog.get_logger(__name__)
 
 
 class Telemetry:
-    """The observer of the library and of the worker."""
+    """The observer of the library, of ingestion and of the worker."""
 
     def __init__(self, metrics: Metrics) -> None:
         self.metrics = metrics
@@ -22,7 +22,7 @@ class Telemetry:
         log.warning("hydration_drop", workspace=workspace, chunk_id=chunk_id)
 
     def stumbled(self, workspace: str, error: BaseException) -> None:
-        """Log a follower's error."""
+        """Log an error of background work on a workspace."""
         log.error("follower_failed", workspace=workspace, error=str(error))
 
     def ingested(self, document_id: str, error: str | None) -> None:
@@ -30,6 +30,10 @@ class Telemetry:
         self.metrics.documents.labels("failed" if error else "indexed").inc()
         if error:
             log.warning("document_failed", document_id=document_id, reason=error)
+
+    def purge_failed(self, document_id: str, error: BaseException) -> None:
+        """Log a purge that ended before it had tried every store."""
+        log.error("purge_failed", document_id=document_id, error=repr(error))
 
     def worker_waits(self, error: RagError) -> None:
         """Log what the worker waits for."""

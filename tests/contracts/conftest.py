@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest_asyncio
 from adapters.catalog.database import Database
 from adapters.catalog.sqlite import SqliteCatalog, open_sqlite
 from adapters.embedder.onnx import OnnxEmbedder, open_onnx
+from adapters.presence import Presence
 from adapters.queue.local import LocalQueue
 
 
@@ -41,8 +43,14 @@ def catalog(database: Database) -> SqliteCatalog:
 
 
 @pytest.fixture
-def queue(database: Database) -> LocalQueue:
-    return LocalQueue(database)
+def presence(tmp_path: Path) -> Iterator[Presence]:
+    with closing(Presence(tmp_path / "workers")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def queue(database: Database, presence: Presence) -> LocalQueue:
+    return LocalQueue(database, presence)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

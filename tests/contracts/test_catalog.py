@@ -28,26 +28,28 @@ async def clerk(catalog: SqliteCatalog, queue: LocalQueue) -> Clerk:
     return await Clerk.of(catalog, queue)
 
 
-async def test_a_database_is_made_where_there_is_none(tmp_path):
+async def test_a_database_is_made_where_there_is_none(tmp_path, presence):
     path = tmp_path / "new" / "catalog.db"
     async with open_sqlite(path) as database:
-        clerk = await Clerk.of(SqliteCatalog(database), LocalQueue(database))
+        clerk = await Clerk.of(SqliteCatalog(database), LocalQueue(database, presence))
         document = await clerk.keep("Refunds are paid.")
 
     async with open_sqlite(path) as database:
         assert await SqliteCatalog(database).documents.get(document.id) == document
 
 
-async def test_chunk_ids_are_not_used_again_after_a_restart(path):
+async def test_chunk_ids_are_not_used_again_after_a_restart(path, presence):
     async with open_sqlite(path) as database:
-        clerk = await Clerk.of(SqliteCatalog(database), LocalQueue(database))
+        clerk = await Clerk.of(SqliteCatalog(database), LocalQueue(database, presence))
         document = await clerk.keep("One.", "Two.")
         used = await clerk.chunk_ids()
         await clerk.catalog.deletions.document(document.id)
 
     async with open_sqlite(path) as database:
         catalog = SqliteCatalog(database)
-        again = Clerk(catalog, LocalQueue(database), await catalog.workspaces.by_uid(clerk.uid))
+        again = Clerk(
+            catalog, LocalQueue(database, presence), await catalog.workspaces.by_uid(clerk.uid)
+        )
         await again.keep("Three.", source_id="b")
 
         assert min(await again.chunk_ids()) > max(used)

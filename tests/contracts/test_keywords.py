@@ -17,6 +17,7 @@ from adapters.keywords.tantivy import TantivyStore
 from adapters.retriever.mock import OverlapStore
 from orchestrator.contracts.indexes import KeptKeywordIndexContract, KeywordIndexContract
 from orchestrator.contracts.ledger import NOTHING, ids_of
+from orchestrator.domain.errors import Unavailable
 
 
 class TestRankBm25Keywords(KeywordIndexContract):
@@ -91,6 +92,18 @@ class TestTantivyKeywordsKept(KeptKeywordIndexContract):
 
         assert held.tolist() == []
         assert [entry["event"] for entry in logs] == ["index_corrupt"]
+
+    async def test_a_second_writer_is_refused_and_harms_nothing(self, store, key, ledger, content):
+        ids = await self.kept(store, key, ledger, content)
+        (late,) = ledger.publish(1)
+
+        async with self.opened(store, key, ledger) as index:
+            with pytest.raises(Unavailable, match="another writer"):
+                await self.opened(store, key, ledger).__aenter__()
+            await index.apply(ids_of([late]), [content(1)], remove=NOTHING)
+
+        async with self.opened(store, key, ledger) as index:
+            assert (await index.held()).tolist() == [*ids, late]
 
     @pytest.mark.xfail(reason="tantivy keeps a removed word until it merges the segment, unasked")
     async def test_a_word_of_a_removed_chunk_is_no_longer_on_disk(self, store, key, ledger, folder):

@@ -235,19 +235,19 @@ def refuses(running: Served) -> bool:
 
 def test_what_was_uploaded_is_there_after_a_restart(tmp_path: Path):
     with serve(tmp_path / "data") as running:
-        running.http.post(
+        sent = running.http.post(
             "/v1/documents", files={"file": ("heron.txt", b"The heron count of May is 42.")}
         )
-        running.stop()
+        assert (sent.status_code, running.stop()) == (202, 0)
     with serve(tmp_path / "data") as running:
 
-        def found() -> bool:
-            asked = running.http.post(
-                "/v1/query", json={"query": "What is the heron count of May?"}
-            )
-            return "42" in asked.json()["answer"]
+        def answered() -> Any:
+            question = {"query": "What is the heron count of May?"}
+            answer = running.http.post("/v1/query", json=question).json()
+            return "42" in answer["answer"] and answer
 
-        wait_for(found, "the document is lost")
+        answer = wait_for(answered, "the document is lost")
+        assert answer["sources"][0]["doc_id"] == sent.json()["id"]
 
 
 @pytest.mark.parametrize(

@@ -174,6 +174,7 @@ class Watcher:
         self.stumbles: list[tuple[str, BaseException]] = []
         self.outcomes: dict[str, str | None] = {}
         self.waits: list[RagError] = []
+        self.failed_purges: list[tuple[str, BaseException]] = []
 
     def dropped(self, workspace: str, chunk_id: int) -> None:
         self.dropped_chunks.append((workspace, chunk_id))
@@ -186,6 +187,9 @@ class Watcher:
 
     def worker_waits(self, error: RagError) -> None:
         self.waits.append(error)
+
+    def purge_failed(self, document_id: str, error: BaseException) -> None:
+        self.failed_purges.append((document_id, error))
 
 
 async def until(condition: Any, *, seconds: float = 10.0, every: float = 0.002) -> None:

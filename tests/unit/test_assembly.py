@@ -52,7 +52,7 @@ def assembly():
         generators={"default": MockGenerator(), "cheap": MockGenerator()},
         overlap=None,
     )
-    made = Assembly(settings, backends, None, None, Metrics(CollectorRegistry()))
+    made = Assembly(settings, backends, None, Metrics(CollectorRegistry()))
     made.library = None
     return made
 

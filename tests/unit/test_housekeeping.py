@@ -18,7 +18,7 @@ class House:
         self.held = held
         self.free = free
         self.done = []
-        self.down = False
+        self.down = None
         self.keeping = Housekeeping(self, self, self)
 
     def acquire(self):
@@ -31,17 +31,16 @@ class House:
     async def pending(self):
         self.done.append("purge")
         if self.down:
-            raise Unavailable("redis", "connection refused")
+            raise self.down
 
 
 @pytest.mark.parametrize(
     ("house", "done"),
     [
-        (House(held=True), ["purge"]),
         (House(free=False), ["purge"]),
         (House(free=True), ["reopen", "purge"]),
     ],
-    ids=["held", "taken by another", "free"],
+    ids=["taken by another", "free"],
 )
 async def test_a_lease_that_becomes_free_is_taken_and_the_indexes_are_opened_anew(house, done):
     await house.keeping.round()
@@ -49,19 +48,20 @@ async def test_a_lease_that_becomes_free_is_taken_and_the_indexes_are_opened_ane
     assert house.done == done
 
 
-async def test_indexes_are_opened_anew_only_when_the_lease_is_taken():
+async def test_what_could_not_be_opened_anew_is_tried_in_every_round():
     house = House(free=True)
 
     await house.keeping.round()
     await house.keeping.round()
 
-    assert house.done == ["reopen", "purge", "purge"]
+    assert house.done == ["reopen", "purge"] * 2
 
 
+@pytest.mark.parametrize("down", [Unavailable("redis", "refused"), OSError(28, "no space left")])
 @hurried
-async def test_a_round_comes_every_few_seconds_whatever_is_down():
-    house = House(held=True)
-    house.down = True
+async def test_a_round_comes_every_few_seconds_whatever_is_down(down):
+    house = House(free=False)
+    house.down = down
     running = asyncio.create_task(house.keeping.run())
 
     await asyncio.sleep(EVERY_S * 2.5)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import httpx
 import pytest
@@ -15,19 +17,14 @@ from prometheus_client import CollectorRegistry
 from orchestrator import __version__
 from orchestrator.domain.errors import Misconfigured
 from orchestrator.http.app import create_app
-from orchestrator.settings import load
+from orchestrator.settings import STAGES, load
 from orchestrator.telemetry.metrics import Metrics
 from tests.unit.fakes import until
 
 
-@pytest.fixture
-async def http(data_dir: Path) -> AsyncIterator[httpx.AsyncClient]:
-    settings = load(
-        profile="mock",
-        data_dir=data_dir,
-        retriever={"kind": "hybrid"},
-        generators={"cheap": {"kind": "mock"}},
-    )
+@asynccontextmanager
+async def serving(data_dir: Path, **values: Any) -> AsyncIterator[httpx.AsyncClient]:
+    settings = load(profile="mock", data_dir=data_dir, retriever={"kind": "hybrid"}, **values)
     app = create_app(settings, Metrics(CollectorRegistry()))
     transport = httpx.ASGITransport(app)
     thresholds = gc.get_threshold()
@@ -39,6 +36,12 @@ async def http(data_dir: Path) -> AsyncIterator[httpx.AsyncClient]:
         yield client
     gc.unfreeze()  # what a service does to the garbage collector is for its own process
     gc.set_threshold(*thresholds)
+
+
+@pytest.fixture
+async def http(data_dir: Path) -> AsyncIterator[httpx.AsyncClient]:
+    async with serving(data_dir, generators={"cheap": {"kind": "mock"}}) as client:
+        yield client
 
 
 async def config(http, name="legal"):
@@ -200,6 +203,45 @@ async def test_the_api_describes_itself(http):
         "paths"
     ].keys()
     assert described["info"]["version"] == __version__
+
+
+ANOTHER = {
+    "cache": {"kind": "memory"},
+    "embedder": {"kind": "mock"},
+    "vectors": {"kind": "memory"},
+    "keywords": {"kind": "rank-bm25"},
+    "retriever": {"kind": "keyword"},
+    "reranker": {"kind": "none"},
+    "generator": {"kind": "mock"},
+}
+
+
+@pytest.mark.parametrize("stage", ANOTHER)
+@pytest.mark.parametrize("name", ["legal", "default"])
+async def test_a_workspace_whose_backend_is_gone_says_so_and_disturbs_no_other(
+    data_dir, stage, name
+):
+    other = {"legal": "default", "default": "legal"}[name]
+    async with serving(data_dir, **{STAGES[stage]: {"gone": ANOTHER[stage]}}) as http:
+        await http.post("/v1/workspaces", json={"name": "legal"})
+        put = {"config": {stage: "gone"}, "expected_version": 1}
+        assert (await http.put(f"/v1/workspaces/{name}/config", json=put)).status_code == 200
+
+    async with serving(data_dir) as http:
+        for path in ("/v1/query", "/v1/search"):
+            refused = await http.post(path, json={"query": "Paid?", "workspace": name})
+            served = await http.post(path, json={"query": "Paid?", "workspace": other})
+
+            problem = refused.json()
+            assert (refused.status_code, problem["code"]) == (409, "workspace_unusable")
+            assert f"there is no {stage} named 'gone'" in problem["detail"]
+            assert f"PUT /v1/workspaces/{name}/config" in problem["detail"]
+            assert served.status_code == 200
+
+        put = {"config": {}, "expected_version": 2}
+        assert (await http.put(f"/v1/workspaces/{name}/config", json=put)).status_code == 200
+        asked = await http.post("/v1/query", json={"query": "Paid?", "workspace": name})
+        assert asked.status_code == 200
 
 
 async def test_a_deployment_that_cannot_be_opened_stops_the_start_and_says_why(data_dir):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -27,9 +28,9 @@ class Openings:
         self.fails = None
 
     async def __call__(self, shelf, stack):
+        role = f"keywords:{shelf.workspace.config.keywords}"
         if self.gate:
             await self.gate.wait()
-        role = f"keywords:{shelf.workspace.config.keywords}"
         if role in shelf.projections:
             return
         index = FakeIndex()
@@ -45,7 +46,14 @@ class Stage:
         self.catalog = FakeCatalog(workspace("default"), workspace("legal"))
         self.openings = Openings()
         self.watcher = Watcher()
-        self.library = Library(self.catalog, self.openings, self.watcher, follow=follow)
+        self.persists = False
+        self.library = Library(
+            self.catalog,
+            self.openings,
+            self.watcher,
+            persists=lambda: self.persists,
+            follow=follow,
+        )
 
     def end_lease(self, name="default"):
         self.library._open[name].shelf._read_at = -1.0
@@ -268,16 +276,16 @@ async def quoted(stage):
     return moment, [Passage(chunk, 0.5)], scope
 
 
-async def test_passages_that_may_still_be_shown_are_confirmed(stage):
-    await stage.library.confirm(*await quoted(stage))
-
-
 async def test_a_superseded_passage_may_still_be_shown_to_who_is_pinned_before(stage):
     moment, found, scope = await quoted(stage)
     stage.catalog.supersede("default", found[0].chunk.id)
     stage.end_lease()
 
     await stage.library.confirm(moment, found, scope)
+
+    assert moment.shelf.roster.revision == 2
+    with pytest.raises(Conflict):
+        await stage.library.confirm(moment, found, replace(scope, revision=2))
 
 
 async def test_a_deleted_passage_is_a_conflict(stage):
@@ -353,7 +361,7 @@ async def test_a_follower_ends_with_its_workspace(following):
     await asyncio.sleep(POLL_S * 1.5)
 
     assert follower.done()
-    assert follower.exception() is None
+    assert following.library.stalled() == []
     await following.library.close()
 
 
@@ -374,13 +382,53 @@ async def test_a_follower_that_has_ended_is_told(following):
 async def test_reopening_opens_anew_and_lets_readers_of_the_old_go_on(stage):
     stage.catalog.publish("default", "One.")
     old = await stage.library.shelf("default")
+    stage.persists = True
 
     await stage.library.reopen()
     new = await stage.library.shelf("default")
 
-    assert new is not old
+    assert (old.persists, new.persists) == (False, True)
     assert [one.ids for one in stage.openings.indexes] == [{1}, {1}]
     assert stage.openings.closed == []
+    await stage.library.close()
+
+
+@pytest.mark.parametrize("persists", [False, True])
+async def test_what_was_opened_as_it_would_be_now_is_not_reopened(stage, persists):
+    stage.persists = persists
+    shelf = await stage.library.shelf("default")
+
+    await stage.library.reopen()
+
+    assert await stage.library.shelf("default") is shelf
+
+
+async def test_what_cannot_be_reopened_serves_on_and_is_tried_again(stage):
+    old = await stage.library.shelf("default")
+    stage.persists, stage.openings.fails = True, OSError(28, "no space left")
+
+    await stage.library.reopen()
+
+    assert await stage.library.shelf("default") is old
+    assert stage.library._retiring == {}
+    assert stage.watcher.stumbles == [("default", stage.openings.fails)]
+
+    stage.openings.fails = None
+    await stage.library.reopen()
+
+    assert (await stage.library.shelf("default")).persists
+    await stage.library.close()
+
+
+async def test_a_workspace_that_is_gone_does_not_keep_the_others_from_being_reopened(stage):
+    await stage.library.shelf("default")
+    await stage.library.shelf("legal")
+    stage.persists = True
+    del stage.catalog.known["default"]
+
+    await stage.library.reopen()
+
+    assert (await stage.library.shelf("legal")).persists
     await stage.library.close()
 
 
@@ -388,6 +436,7 @@ async def test_reopening_opens_anew_and_lets_readers_of_the_old_go_on(stage):
 async def test_the_old_is_closed_when_its_readers_are_done(stage):
     await stage.library.shelf("default")
     old = stage.openings.indexes[0]
+    stage.persists = True
     await stage.library.reopen()
     await asyncio.sleep(READER_S - 1)
     before = list(stage.openings.closed)
@@ -416,10 +465,103 @@ async def test_another_generation_is_opened_anew_and_lets_readers_of_the_old_go_
     await stage.library.close()
 
 
+async def test_a_generation_that_cannot_be_opened_retires_nothing(stage):
+    await stage.library.shelf("default")
+    old = stage.library._open["default"]
+    stage.catalog.configure("default", generation=2)
+    stage.end_lease()
+    stage.openings.fails = Unavailable("index", "down")
+
+    for _ in range(3):
+        with pytest.raises(Unavailable):
+            await stage.library.shelf("default")
+
+    assert stage.library._open["default"] is old
+    assert stage.library._retiring == {}
+
+    stage.openings.fails = None
+
+    assert (await stage.library.shelf("default")).generation == 2
+    await stage.library.close()
+
+
+async def test_a_generation_that_comes_back_is_not_open_for_writing_twice(stage):
+    stage.persists = True
+    for generation in (1, 2, 1):
+        stage.catalog.configure("default", generation=generation)
+        await stage.library.shelf("default")
+        stage.end_lease()
+        await stage.library.shelf("default")
+
+    first, second, again = stage.openings.indexes
+
+    assert stage.openings.closed == [first]
+    await stage.library.close()
+    assert set(stage.openings.closed) == {first, second, again}
+
+
+async def test_a_configuration_that_changes_while_the_last_one_is_opened_is_opened_too(stage):
+    await stage.library.shelf("default")
+    stage.catalog.configure("default", keywords="other")
+    stage.end_lease()
+    stage.openings.gate = asyncio.Event()
+    asking = asyncio.create_task(stage.library.pin("default"))
+    await asyncio.sleep(0.01)
+    stage.catalog.configure("default", keywords="third")
+    await stage.library._open["default"].shelf.refresh()
+
+    stage.openings.gate.set()
+    moment = await asking
+
+    assert f"keywords:{moment.workspace.config.keywords}" in moment.shelf.projections
+
+
+async def test_a_workspace_that_is_closed_while_it_is_reconfigured_is_opened_anew(stage):
+    await stage.library.shelf("default")
+    stage.catalog.configure("default", keywords="other")
+    stage.end_lease()
+    asking = asyncio.create_task(stage.library.shelf("default"))
+    async with stage.library._opening:
+        await asyncio.sleep(0.01)
+        del stage.library._open["default"]
+
+    assert (await asking).projections.keys() == {"keywords:other"}
+
+
+async def test_a_workspace_that_is_closed_while_it_is_opened_does_not_stay_open(stage):
+    stage.openings.gate = asyncio.Event()
+    asking = asyncio.create_task(stage.library.shelf("default"))
+    await asyncio.sleep(0.01)
+    closing = asyncio.create_task(stage.library.close_shelf("default"))
+    await asyncio.sleep(0.01)
+
+    stage.openings.gate.set()
+    await asyncio.gather(asking, closing)
+
+    assert stage.library._open == {}
+    assert stage.openings.closed == stage.openings.indexes
+
+
+async def test_all_are_closed_whichever_cannot_be_saved(stage):
+    await stage.library.shelf("default")
+    await stage.library.shelf("legal")
+
+    async def full():
+        raise Unavailable("index", "the disk is full")
+
+    for one in stage.library._open.values():
+        one.shelf.save = full
+
+    with pytest.raises(Unavailable):
+        await stage.library.close()
+
+    assert set(stage.openings.closed) == set(stage.openings.indexes)
+
+
 async def test_closing_does_not_wait_for_the_readers_of_the_old(stage):
     await stage.library.shelf("default")
+    stage.persists = True
     await stage.library.reopen()
-    await asyncio.sleep(0)
 
     async with asyncio.timeout(2):
         await stage.library.close()

@@ -270,12 +270,13 @@ async def test_a_follower_catches_up_as_soon_as_a_request_sees_a_change(shelf, c
 
 
 async def test_a_follower_looks_by_itself(shelf, catalog):
-    add(shelf, "keywords")
+    (index,) = add(shelf, "keywords")
     following = asyncio.create_task(shelf.follow(poll_s=0.02))
-    catalog.publish("default", "Refunds.")
+    ids = catalog.publish("default", "Refunds.")
 
     await until(lambda: shelf.revision == 1)
 
+    assert index.ids == set(ids)
     following.cancel()
     await asyncio.gather(following, return_exceptions=True)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from adapters.blobs.filesystem import FilesystemBlobs
 from adapters.catalog.database import Database
 from adapters.catalog.sqlite import SqliteCatalog, open_sqlite
+from adapters.presence import Presence
 from adapters.queue.local import LocalQueue
 from orchestrator.contracts.clerk import Clerk
 
@@ -26,8 +28,9 @@ def catalog(database: Database) -> SqliteCatalog:
 
 
 @pytest.fixture
-def queue(database: Database) -> LocalQueue:
-    return LocalQueue(database)
+def queue(database: Database, data_dir: Path) -> Iterator[LocalQueue]:
+    with closing(Presence(data_dir / "workers")) as presence:
+        yield LocalQueue(database, presence)
 
 
 @pytest.fixture

@@ -37,10 +37,14 @@ class FakeLibrary:
         self.closed: list[str] = []
         self.saves = 0
         self.revision = 10**6
+        self.persists = True
         self.down = ""
+        self.broken: dict[str, Exception] = {}
         self.gate: asyncio.Event | None = None
 
     async def settle(self, name: str) -> None:
+        if name in self.broken:
+            raise self.broken[name]
         if self.down:
             raise Unavailable("the indexes", self.down)
         if self.gate:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.domain.errors import NotFound
+from orchestrator.contracts.clerk import Clerk
+from orchestrator.domain.errors import NotFound, Rejected
 from orchestrator.ingestion.purging import Purger
 from tests.unit.ingestion.stores import FakeLibrary, Store
 
@@ -99,6 +100,16 @@ async def test_without_the_lease_the_indexes_are_left_to_who_holds_it(cleaning, 
     assert cleaning.library.settled == []
 
 
+async def test_indexes_that_were_opened_without_the_lease_are_pending(cleaning, clerk, receipt):
+    cleaning.library.persists = False
+
+    after = await cleaning.purger.document(clerk.uid, receipt)
+
+    assert "holds the lease" in after.stores["vectors"]
+    assert "holds the lease" in after.stores["keywords"]
+    assert cleaning.library.saves == 0
+
+
 async def test_what_was_pending_is_purged_later_and_nothing_else_again(
     cleaning, catalog, clerk, receipt
 ):
@@ -127,6 +138,45 @@ async def test_a_deletion_that_nobody_purged_is_purged_later(cleaning, catalog, 
     await cleaning.purger.pending()
 
     assert (await catalog.documents.get(receipt.document_id)).receipt.stores == ALL_PURGED
+
+
+@pytest.mark.parametrize(
+    "error",
+    [Rejected("there is no embedder named 'small'"), OSError(28, "no space left")],
+    ids=repr,
+)
+async def test_one_workspace_that_cannot_be_opened_leaves_the_others_to_be_purged(
+    cleaning, catalog, queue, clerk, receipt, error
+):
+    other = await Clerk.of(catalog, queue, "legal")
+    of_other = await catalog.deletions.document((await other.keep("Fees.")).id)
+    cleaning.library.broken["policies"] = error
+
+    await cleaning.purger.pending()
+
+    stuck, after = [
+        (await catalog.documents.get(one.document_id)).receipt for one in (receipt, of_other)
+    ]
+    assert after.complete
+    assert stuck.stores == ALL_PURGED | dict.fromkeys(("vectors", "keywords"), f"pending: {error}")
+
+
+async def test_a_document_that_was_erased_meanwhile_leaves_the_others_to_be_purged(
+    cleaning, catalog, queue, clerk, receipt
+):
+    other = await Clerk.of(catalog, queue, "legal")
+    of_other = await catalog.deletions.document((await other.keep("Fees.")).id)
+
+    async def erase(uid):
+        if uid == clerk.uid:
+            await catalog.deletions.workspace("policies")
+            await catalog.deletions.erase(uid)
+
+    cleaning.caches[0].purge = erase
+
+    await cleaning.purger.pending()
+
+    assert (await catalog.documents.get(of_other.document_id)).receipt.complete
 
 
 async def test_a_deleted_workspace_is_purged_from_every_store(cleaning, catalog, clerk, blobs):

@@ -11,13 +11,20 @@ import pytest
 
 from adapters.parser.registry import ParserRegistry
 from orchestrator.domain.documents import Receipt, Status
-from orchestrator.domain.errors import Conflict, NotFound, Rejected, TooLarge, Unsupported
+from orchestrator.domain.errors import (
+    Conflict,
+    NotFound,
+    Rejected,
+    TooLarge,
+    Unavailable,
+    Unsupported,
+)
 from orchestrator.domain.workspaces import WorkspaceConfig
 from orchestrator.indexing.shelf import LEASE_S
 from orchestrator.ingestion.purging import Purger
 from orchestrator.ingestion.service import FOLLOW_S, FOLLOWED, PURGE_S, Ingestion
 from tests.builders import member, upload
-from tests.unit.fakes import NOW, hurried
+from tests.unit.fakes import NOW, Watcher, hurried
 from tests.unit.ingestion.office import document
 from tests.unit.ingestion.stores import FakeLibrary, Store
 
@@ -41,7 +48,7 @@ def service(catalog, blobs, library, cache):
 
 def serving(catalog, blobs, library, cache):
     purger = Purger(catalog, blobs, [cache], [Store()], library, persists=lambda: True)
-    return Ingestion(catalog, blobs, ParserRegistry(), library, purger, max_bytes=LIMIT)
+    return Ingestion(catalog, blobs, ParserRegistry(), library, purger, Watcher(), max_bytes=LIMIT)
 
 
 def stored(data_dir):
@@ -340,33 +347,65 @@ async def test_an_unknown_document_cannot_be_deleted(service):
 
 
 class Tombstones:
-    """A catalog of one deleted document, and a purger that takes its time."""
+    """A catalog of one deleted document, and a purger that takes its time, and may then fail."""
 
     def __init__(self, receipt, seconds):
         self.receipt = receipt
         self.seconds = seconds
+        self.fails = None
+        self.watcher = Watcher()
         self.deletions = self.documents = self
 
     async def document(self, *asked):
         if len(asked) == 2:
             await asyncio.sleep(self.seconds)
+            if self.fails:
+                raise self.fails
             return replace(self.receipt, stores={"cache": "purged"})
         return self.receipt
 
     async def get(self, _document_id):
-        return SimpleNamespace(workspace="uid")
+        return SimpleNamespace(id="d1", workspace="uid")
+
+    def served(self):
+        return Ingestion(self, None, None, None, self, self.watcher, max_bytes=LIMIT)
 
 
 @pytest.mark.parametrize(("seconds", "complete"), [(PURGE_S / 2, True), (PURGE_S * 2, False)])
 @hurried
 async def test_a_receipt_does_not_wait_for_a_slow_store(seconds, complete):
     slow = Tombstones(Receipt("d1", 7, NOW, {"cache": "pending: not purged yet"}), seconds)
-    service = Ingestion(slow, None, None, None, slow, max_bytes=LIMIT)
 
-    receipt = await service.delete("d1")
+    receipt = await slow.served().delete("d1")
 
     assert receipt.complete is complete
     await asyncio.sleep(PURGE_S * 2)
+
+
+@hurried
+async def test_a_purge_that_fails_after_the_receipt_is_told():
+    error = Unavailable("catalog", "locked")
+    slow = Tombstones(Receipt("d1", 7, NOW, {"cache": "pending: not purged yet"}), PURGE_S * 2)
+    slow.fails = error
+
+    receipt = await slow.served().delete("d1")
+    before = list(slow.watcher.failed_purges)
+    await asyncio.sleep(PURGE_S * 2)
+
+    assert (receipt, before) == (slow.receipt, [])
+    assert slow.watcher.failed_purges == [("d1", error)]
+
+
+@hurried
+async def test_closing_ends_the_purges_that_still_run():
+    slow = Tombstones(Receipt("d1", 7, NOW, {"cache": "pending: not purged yet"}), PURGE_S * 2)
+    service = slow.served()
+    await service.delete("d1")
+
+    await service.close()
+
+    assert len(asyncio.all_tasks()) == 1
+    assert slow.watcher.failed_purges == []
 
 
 @hurried
@@ -375,7 +414,7 @@ async def test_a_receipt_that_is_complete_is_given_at_once():
     clock = asyncio.get_running_loop().time
     began = clock()
 
-    receipt = await Ingestion(done, None, None, None, done, max_bytes=LIMIT).delete("d1")
+    receipt = await done.served().delete("d1")
 
     assert receipt is done.receipt
     assert clock() - began < LEASE_S / 2

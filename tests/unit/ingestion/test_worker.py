@@ -8,7 +8,7 @@ import pytest
 
 from adapters.parser.registry import ParserRegistry
 from orchestrator.domain.documents import text_hash
-from orchestrator.domain.errors import Conflict, Unavailable
+from orchestrator.domain.errors import Conflict, Rejected, Unavailable
 from orchestrator.ingestion.worker import BATCH, CLAIM_S, IDLE_S, MAX_ATTEMPTS, RETRY_S
 from tests.unit.fakes import hurried, until
 from tests.unit.ingestion.office import Office
@@ -220,6 +220,7 @@ async def test_without_being_told_a_worker_looks_for_work_by_itself(office):
 
     await until(lambda: published(office), every=IDLE_S)
 
+    assert published(office).keys() == {"d1"}
     await ended(working)
 
 
@@ -264,6 +265,32 @@ async def test_claims_are_renewed_while_the_worker_works_and_no_longer(office):
     assert 2 <= renewed <= 3
     assert office.calls.count("renew") == renewed
     assert office.watcher.waits[0] is office.down["renew"]
+
+
+@hurried
+async def test_a_workspace_whose_embedder_is_gone_waits_until_it_is_back_and_no_other_does(office):
+    error = Rejected("there is no embedder named 'small'")
+    office.catalog.configure("default", embedder="small")
+    missing = {"small"}
+
+    def embedder_of(config):
+        if config.embedder in missing:
+            raise error
+        return office.embedder
+
+    office.worker._embedder_of = embedder_of
+    office.hand_in("d1", b"One.")
+    office.hand_in("d2", b"Two.", workspace="uid of legal")
+    working = asyncio.create_task(office.worker.run())
+    await asyncio.sleep(IDLE_S * 10)
+    before = set(published(office))
+
+    missing.clear()
+    await asyncio.sleep(IDLE_S * 2)
+
+    assert (before, set(published(office))) == ({"d2"}, {"d1", "d2"})
+    assert office.watcher.waits == [error]
+    await ended(working)
 
 
 async def test_a_defect_ends_the_worker_loudly(office):

@@ -74,7 +74,15 @@ def test_troubles_of_background_work_are_logged(metrics, capsys):
     telemetry.stumbled("legal", Unavailable("catalog", "locked"))
     telemetry.worker_waits(Unavailable("blobs", "gone"))
     telemetry.ingested("d2", "not text")
+    telemetry.purge_failed("d3", ValueError("a defect"))
 
     text = "".join(capsys.readouterr())
-    for word in ("follower_failed", "catalog is unavailable: locked", "worker_waits", "not text"):
+    for word in (
+        "follower_failed",
+        "catalog is unavailable: locked",
+        "worker_waits",
+        "not text",
+        "purge_failed",
+        "ValueError('a defect')",
+    ):
         assert word in text
