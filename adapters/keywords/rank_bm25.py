@@ -89,5 +89,8 @@ class RankBm25Store:
         """An empty index."""
         yield RankBm25Keywords(visibility)
 
+    async def prune(self, workspace: str) -> None:
+        """Nothing is kept."""
+
     async def drop(self, workspace: str) -> None:
         """Nothing is kept."""

@@ -20,6 +20,7 @@ import structlog
 from tantivy import Filter, Index, Occur, Query, SchemaBuilder, TextAnalyzerBuilder, Tokenizer
 
 from adapters.analysis import STOP_WORDS
+from adapters.folders import IndexFolders
 from adapters.masks import Masks
 from orchestrator.domain.errors import Unavailable
 from orchestrator.domain.identity import Scope
@@ -151,28 +152,33 @@ class TantivyStore:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._folders = IndexFolders(folder)
 
     @asynccontextmanager
     async def open(
         self, key: IndexKey, visibility: Visibility, *, persist: bool
     ) -> AsyncIterator[TantivyKeywords]:
         """Open what is stored if every file of it is intact, else begin anew."""
-        folder = self._folder / key.path
-        with tempfile.TemporaryDirectory(prefix="rag-tantivy-") as scratch:
+        with (
+            self._folders.using(key) as stored,
+            tempfile.TemporaryDirectory(prefix="rag-tantivy-") as scratch,
+        ):
+            folder = stored if persist else Path(scratch) / "index"
             if not persist:
-                copy = Path(scratch) / "index"
-                await asyncio.to_thread(_copy, folder, copy)
-                folder = copy
+                await asyncio.to_thread(_copy, stored, folder)
             index = await asyncio.to_thread(_opened, folder, visibility)
             try:
                 yield index
             finally:
                 await index.close()
 
+    async def prune(self, workspace: str) -> None:
+        """Erase the folders of indexes that are not open."""
+        await self._folders.prune(workspace)
+
     async def drop(self, workspace: str) -> None:
-        """Remove the workspace's folder."""
-        await asyncio.to_thread(shutil.rmtree, self._folder / workspace, ignore_errors=True)
+        """Erase the workspace's folder."""
+        await self._folders.drop(workspace)
 
 
 def _opened(folder: Path, visibility: Visibility) -> TantivyKeywords:

@@ -80,6 +80,9 @@ class OverlapStore:
         """An empty index."""
         yield OverlapIndex(visibility)
 
+    async def prune(self, workspace: str) -> None:
+        """Nothing is kept."""
+
     async def drop(self, workspace: str) -> None:
         """Nothing is kept."""
 

@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -17,6 +16,7 @@ import faiss
 import numpy as np
 import structlog
 
+from adapters.folders import IndexFolders
 from adapters.masks import Masks
 from orchestrator.domain.identity import Scope
 from orchestrator.domain.passages import Hit
@@ -140,23 +140,28 @@ class FaissStore:
     """`orchestrator.ports.indexes.VectorStore` below one folder."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._folders = IndexFolders(folder)
 
     @asynccontextmanager
     async def open(
         self, key: IndexKey, visibility: Visibility, *, persist: bool
     ) -> AsyncIterator[FaissVectors]:
         """Load the snapshot; without `persist`, never write one."""
-        index = FaissVectors(key, visibility, self._folder / key.path, persist=persist)
-        try:
-            await index.load()
-            yield index
-        finally:
-            await index.close()
+        with self._folders.using(key) as folder:
+            index = FaissVectors(key, visibility, folder, persist=persist)
+            try:
+                await index.load()
+                yield index
+            finally:
+                await index.close()
+
+    async def prune(self, workspace: str) -> None:
+        """Erase the folders of indexes that are not open."""
+        await self._folders.prune(workspace)
 
     async def drop(self, workspace: str) -> None:
-        """Remove the workspace's folder."""
-        await asyncio.to_thread(shutil.rmtree, self._folder / workspace, ignore_errors=True)
+        """Erase the workspace's folder."""
+        await self._folders.drop(workspace)
 
 
 def _digest(content: bytes, ids: bytes) -> str:

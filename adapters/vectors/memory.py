@@ -66,5 +66,8 @@ class MemoryVectorStore:
         """An empty index."""
         yield MemoryVectors(key.dimension, visibility)
 
+    async def prune(self, workspace: str) -> None:
+        """Nothing is kept."""
+
     async def drop(self, workspace: str) -> None:
         """Nothing is kept."""

@@ -133,6 +133,34 @@ class KeepingPromises:
         async with self.opened(store, key, ledger) as index:
             assert (await index.held()).tolist() == [two, three]
 
+    async def test_pruning_erases_what_is_not_open_and_leaves_what_is(
+        self, store: AnyStore, key: IndexKey, ledger: Ledger, content: Content, folder: Path
+    ) -> None:
+        former = IndexKey(key.workspace, key.generation + 1, key.model, key.dimension)
+        other = IndexKey(f"{key.workspace}0", key.generation, key.model, key.dimension)
+        ids = await self.kept(store, other, ledger, content)
+        kept = set(files(folder))
+        await self.kept(store, former, ledger, content)
+        async with self.opened(store, key, ledger) as index:
+            await index.apply(ids_of(ids), [content(BEST)] * len(ids), remove=NOTHING)
+            await index.save()
+
+            await store.prune(key.workspace)
+            await store.prune(key.workspace)
+
+            assert (await index.held()).tolist() == ids
+        assert not any(str(former.path) in str(path) for path in files(folder))
+        assert kept < set(files(folder))
+        async with self.opened(store, key, ledger) as index:
+            assert (await index.held()).tolist() == ids
+
+    async def test_pruning_a_workspace_that_was_never_stored_does_nothing(
+        self, store: AnyStore, key: IndexKey, folder: Path
+    ) -> None:
+        await store.prune(key.workspace)
+
+        assert files(folder) == {}
+
     async def test_a_dropped_workspace_leaves_nothing_behind(
         self, store: AnyStore, key: IndexKey, ledger: Ledger, content: Content, folder: Path
     ) -> None:

@@ -91,7 +91,10 @@ class Purger:
             await self._library.settle(found.name)
             shelf = await self._library.shelf(found.name)
             if shelf.persists:
-                return await shelf.save()
+                await shelf.save()
+                for store in self._stores:  # an earlier configuration's may hold the text too
+                    await store.prune(workspace)
+                return
         raise Unavailable("indexes", "the process that holds the lease will purge them")
 
 

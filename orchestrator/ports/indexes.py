@@ -93,6 +93,10 @@ class IndexStore(Protocol[Opened_co]):
         """
         ...
 
+    async def prune(self, workspace: str) -> None:
+        """Erase what is stored of the workspace's indexes that are not open, by its uid."""
+        ...
+
     async def drop(self, workspace: str) -> None:
         """Erase every index of the workspace, given by its uid."""
         ...

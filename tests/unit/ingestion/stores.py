@@ -13,12 +13,17 @@ class Store:
 
     def __init__(self) -> None:
         self.purged: list[str] = []
+        self.pruned: list[str] = []
         self.dropped: list[str] = []
         self.down = ""
 
     async def purge(self, workspace: str) -> None:
         self._answers()
         self.purged.append(workspace)
+
+    async def prune(self, workspace: str) -> None:
+        self._answers()
+        self.pruned.append(workspace)
 
     async def drop(self, workspace: str) -> None:
         self._answers()

@@ -78,6 +78,20 @@ async def test_a_store_that_is_down_is_pending_and_says_why(cleaning, clerk, rec
     }
 
 
+async def test_indexes_that_no_configuration_names_any_more_are_erased(cleaning, clerk, receipt):
+    await cleaning.purger.document(clerk.uid, receipt)
+
+    assert all(clerk.uid in store.pruned for store in cleaning.stores)
+
+
+async def test_indexes_that_cannot_be_erased_are_pending(cleaning, clerk, receipt):
+    cleaning.stores[1].down = "read-only"
+
+    after = await cleaning.purger.document(clerk.uid, receipt)
+
+    assert "read-only" in after.stores["vectors"]
+
+
 async def test_indexes_that_are_down_are_pending(cleaning, clerk, receipt):
     cleaning.library.down = "full"
 
