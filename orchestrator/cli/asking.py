@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import get_args
 
-from rich.markup import escape
+from rich.text import Text
 
 from orchestrator.answering.course import as_source
 from orchestrator.answering.service import Mode
@@ -30,7 +30,7 @@ async def ask(question: str, workspace: str, top_k: int, json: bool) -> Exit:
         async for event in application.answering.stream(Query(question, Scope(workspace), top_k)):
             match event:
                 case Token() if not json:
-                    out.print(event.text, end="", markup=False)
+                    out.print(event.text, end="")
                 case Done():
                     answer = event.answer
     if answer is None:
@@ -83,13 +83,15 @@ def _show_source(number: int, source: Source) -> None:
     )
     scores = ", ".join(f"{name} {one.score:.3f} #{one.rank}" for name, one in source.scores.items())
     out.print(
-        f"[bold]\\[{number}][/] [bold]{escape(source.title)}[/] [dim]{escape(place)}[/] "
-        f"[dim]({source.score:.3f}: {scores})[/]"
+        Text.assemble(
+            (f"[{number}] {source.title}", "bold"),
+            (f" {place} ({source.score:.3f}: {scores})", "dim"),
+        )
     )
     snippet = " ".join(source.snippet.split())
-    out.print(f"    {escape(snippet[:SNIPPET])}{'…' if len(snippet) > SNIPPET else ''}")
+    out.print(f"    {snippet[:SNIPPET]}{'…' if len(snippet) > SNIPPET else ''}")
 
 
 def _show_degraded(degraded: tuple[str, ...]) -> None:
     if degraded:
-        out.print(f"[yellow]answered without: {', '.join(degraded)}[/]")
+        out.print(f"answered without: {', '.join(degraded)}", style="yellow")

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
 
-from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -169,4 +168,4 @@ def _report(summary: Summary, json: bool) -> None:
     )
     for title, files in (("failed", summary.failed), ("skipped", summary.skipped)):
         for name, reason in files.items():
-            out.print(f"  {title}: {escape(name)}: {escape(reason)}")
+            out.print(f"  {title}: {name}: {reason}")

@@ -59,7 +59,7 @@ def show_config(json: bool) -> None:
     if json:
         print_json(shown)
     else:
-        out.print(yaml.safe_dump(shown, sort_keys=False).rstrip(), markup=False)
+        out.print(yaml.safe_dump(shown, sort_keys=False).rstrip())
 
 
 async def doctor(json: bool) -> Exit:

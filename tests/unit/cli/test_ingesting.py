@@ -136,6 +136,26 @@ def test_a_file_that_cannot_be_read_fails_alone(rag, folder):
     assert summary["indexed"] == 2
 
 
+def test_what_looks_like_markup_or_an_emoji_is_printed_as_it_stands(rag, tmp_path, monkeypatch):
+    monkeypatch.setenv("RAG_GENERATOR__KIND", "extractive")
+    said = "Refunds :smile: are [bold]paid[/bold] within 7 days \\[red]."
+    (tmp_path / "r.txt").write_text(said)
+    monkeypatch.chdir(tmp_path)
+    rag("ingest", "r.txt")
+
+    lines = rag("ask", "When are refunds paid?").stdout.splitlines()
+
+    assert lines[0] == f"{said} [1]"
+    assert lines[3] == f"    {said}"
+
+
+def test_a_title_that_looks_like_markup_is_printed_as_it_stands(rag, tmp_path):
+    (tmp_path / "r.md").write_text("# :smile: [red]Fees[/]\n\nRefunds are paid in 7 days.")
+    rag("ingest", tmp_path / "r.md")
+
+    assert rag("search", "refunds").stdout.startswith("[1] :smile: [red]Fees[/] ")
+
+
 def test_a_file_with_brackets_in_its_name_is_named_whole(rag, tmp_path):
     (tmp_path / "d").mkdir()
     (tmp_path / "d" / "[red]x[bold].md").write_bytes(BINARY)
