@@ -10,7 +10,7 @@ from rich.text import Text
 from orchestrator.answering.course import as_source
 from orchestrator.answering.service import Mode
 from orchestrator.cli.console import Exit, out, print_json
-from orchestrator.domain.answers import Answer, Done, Query, Source, Token
+from orchestrator.domain.answers import Answer, Done, Query, Source, Token, query_text
 from orchestrator.domain.errors import Rejected
 from orchestrator.domain.identity import Scope
 from orchestrator.settings import load
@@ -22,12 +22,11 @@ SNIPPET = 160
 
 async def ask(question: str, workspace: str, top_k: int, json: bool) -> Exit:
     """Stream the answer, then show what it cites."""
-    if not question.strip():
-        raise Rejected("the question is empty", field="query")
+    asked = Query(query_text(question), Scope(workspace), top_k)
     logs.set_up("warning", json=False)
     answer: Answer | None = None
     async with open_application(load(), writes=False) as application:
-        async for event in application.answering.stream(Query(question, Scope(workspace), top_k)):
+        async for event in application.answering.stream(asked):
             match event:
                 case Token() if not json:
                     out.print(event.text, end="")
@@ -44,12 +43,13 @@ async def ask(question: str, workspace: str, top_k: int, json: bool) -> Exit:
 
 async def search(query: str, workspace: str, top_k: int, mode: str | None, json: bool) -> Exit:
     """Show passages with their scores."""
+    asked = Query(query_text(query), Scope(workspace), top_k)
     if mode is not None and mode not in get_args(Mode):
         raise Rejected(f"unknown mode '{mode}': there are {', '.join(get_args(Mode))}")
     logs.set_up("warning", json=False)
     async with open_application(load(), writes=False) as application:
         found, timings = await application.answering.search(
-            Query(query, Scope(workspace), top_k),
+            asked,
             mode=mode,  # type: ignore[arg-type]  # one of Mode, as checked above
         )
     sources = [as_source(passage) for passage in found.passages]
