@@ -276,9 +276,9 @@ def test_every_word_is_in_a_piece_or_in_its_section(parsed, tokens, overlap):
     assert lost == []
 
 
-@given(documents, tokens, overlaps)
-def test_pieces_are_in_order_and_go_on(parsed, tokens, overlap):
-    for before, after in pairwise(pieces(parsed, tokens=tokens, overlap=overlap)):
+@given(documents, tokens)
+def test_every_piece_has_text_that_none_before_it_has(parsed, tokens):
+    for before, after in pairwise(pieces(parsed, tokens=tokens, overlap=tokens // 2 - 1)):
         assert before.start < after.start
         assert before.end < after.end
 
