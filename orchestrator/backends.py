@@ -41,8 +41,9 @@ async def open_cache(chosen: options.CacheOptions, stack: AsyncExitStack) -> Cac
             from adapters.cache.redis import RedisCache, open_redis
 
             password = chosen.password.get_secret_value() if chosen.password else None
+            url = str(chosen.url.get_secret_value())
             redis = await stack.enter_async_context(
-                open_redis(str(chosen.url), password=password, timeout_s=chosen.timeout_s)
+                open_redis(url, password=password, timeout_s=chosen.timeout_s)
             )
             near = MemoryCache(entries=chosen.entries, ttl_s=chosen.ttl_s)
             return RedisCache(redis, near=near, ttl_s=chosen.ttl_s)

@@ -87,10 +87,11 @@ class ExtractiveGenerator:
             yield Outcome(answerable=False)
             return
         best = ranked[0][0]
-        chosen = [one for score, one, _ in ranked[: self._sentences] if score >= SECOND * best]
+        least = min(best, SECOND * best)
+        chosen = [one for score, one, _ in ranked[: self._sentences] if score >= least]
         for number, sentence in enumerate(chosen):
-            quote = without_markers(quotable(sentence.text))
-            yield Token(f"{' ' if number else ''}{quote} [{sentence.passage + 1}]")
+            quote = f"{_quote(sentence.text)} [{sentence.passage + 1}]"
+            yield Token(f" {quote}" if number else quote)
         yield Outcome(answerable=True)
 
     async def _by_meaning(
@@ -179,7 +180,7 @@ class _Question:
 
 def _cut(number: int, passage: Passage) -> list[_Sentence]:
     chunk = passage.chunk
-    spans = sentences(chunk.text)
+    spans = [(a, b) for a, b in sentences(chunk.text) if _quote(chunk.text[a:b])]
     words = [frozenset(terms(chunk.text[start:end])) for start, end in spans]
     titles = frozenset(terms(f"{chunk.title} {chunk.section or ''}"))
     return [
@@ -192,6 +193,10 @@ def _cut(number: int, passage: Passage) -> list[_Sentence]:
         )
         for at, (start, end) in enumerate(spans)
     ]
+
+
+def _quote(sentence: str) -> str:
+    return without_markers(quotable(sentence)).strip()
 
 
 def _fraction(wanted: Sequence[str], there: frozenset[str]) -> float:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import get_args
 
-from rich.markup import escape
+from rich.text import Text
 
 from orchestrator.answering.course import as_source
 from orchestrator.answering.service import Mode
 from orchestrator.cli.console import Exit, out, print_json
-from orchestrator.domain.answers import Answer, Done, Query, Source, Token
+from orchestrator.domain.answers import Answer, Done, Query, Source, Token, query_text
 from orchestrator.domain.errors import Rejected
 from orchestrator.domain.identity import Scope
 from orchestrator.settings import load
@@ -22,15 +22,14 @@ SNIPPET = 160
 
 async def ask(question: str, workspace: str, top_k: int, json: bool) -> Exit:
     """Stream the answer, then show what it cites."""
-    if not question.strip():
-        raise Rejected("the question is empty", field="query")
+    asked = Query(query_text(question), Scope(workspace), top_k)
     logs.set_up("warning", json=False)
     answer: Answer | None = None
     async with open_application(load(), writes=False) as application:
-        async for event in application.answering.stream(Query(question, Scope(workspace), top_k)):
+        async for event in application.answering.stream(asked):
             match event:
                 case Token() if not json:
-                    out.print(event.text, end="", markup=False)
+                    out.print(event.text, end="")
                 case Done():
                     answer = event.answer
     if answer is None:
@@ -44,12 +43,13 @@ async def ask(question: str, workspace: str, top_k: int, json: bool) -> Exit:
 
 async def search(query: str, workspace: str, top_k: int, mode: str | None, json: bool) -> Exit:
     """Show passages with their scores."""
+    asked = Query(query_text(query), Scope(workspace), top_k)
     if mode is not None and mode not in get_args(Mode):
         raise Rejected(f"unknown mode '{mode}': there are {', '.join(get_args(Mode))}")
     logs.set_up("warning", json=False)
     async with open_application(load(), writes=False) as application:
         found, timings = await application.answering.search(
-            Query(query, Scope(workspace), top_k),
+            asked,
             mode=mode,  # type: ignore[arg-type]  # one of Mode, as checked above
         )
     sources = [as_source(passage) for passage in found.passages]
@@ -83,13 +83,15 @@ def _show_source(number: int, source: Source) -> None:
     )
     scores = ", ".join(f"{name} {one.score:.3f} #{one.rank}" for name, one in source.scores.items())
     out.print(
-        f"[bold]\\[{number}][/] [bold]{escape(source.title)}[/] [dim]{escape(place)}[/] "
-        f"[dim]({source.score:.3f}: {scores})[/]"
+        Text.assemble(
+            (f"[{number}] {source.title}", "bold"),
+            (f" {place} ({source.score:.3f}: {scores})", "dim"),
+        )
     )
     snippet = " ".join(source.snippet.split())
-    out.print(f"    {escape(snippet[:SNIPPET])}{'…' if len(snippet) > SNIPPET else ''}")
+    out.print(f"    {snippet[:SNIPPET]}{'…' if len(snippet) > SNIPPET else ''}")
 
 
 def _show_degraded(degraded: tuple[str, ...]) -> None:
     if degraded:
-        out.print(f"[yellow]answered without: {', '.join(degraded)}[/]")
+        out.print(f"answered without: {', '.join(degraded)}", style="yellow")

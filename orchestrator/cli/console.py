@@ -11,14 +11,14 @@ from typing import Any, Final, TypeVar
 
 import typer
 from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 
 from orchestrator.domain.errors import Misconfigured, NotFound, RagError, Rejected, Unavailable
 
 Result = TypeVar("Result")
 
-out: Final = Console(soft_wrap=True, highlight=False)
-err: Final = Console(stderr=True, soft_wrap=True, highlight=False)
+out: Final = Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
+err: Final = Console(stderr=True, soft_wrap=True, highlight=False, markup=False, emoji=False)
 
 
 class Exit(IntEnum):
@@ -37,7 +37,7 @@ def reported() -> Iterator[None]:
     try:
         yield
     except RagError as error:
-        err.print(f"[red]error:[/] {escape(error.detail)}")
+        err.print(Text.assemble(("error:", "red"), " ", error.detail))
         match error:
             case Misconfigured() | Rejected() | NotFound():
                 raise typer.Exit(Exit.USAGE) from error

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
 
-from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -47,7 +47,7 @@ async def ingest(paths: Sequence[Path], workspace: str, json: bool) -> Exit:
     settings = load()
     logs.set_up("error", json=False)
     summary, began = Summary(), time.monotonic()
-    files = list(_files(paths, summary))
+    files = _files(paths, summary)
     async with open_application(settings, writes=True) as application:
         await application.ingestion.ensure_workspace(workspace, settings.workspace)
         worker = asyncio.create_task(_work(application))
@@ -64,10 +64,27 @@ async def ingest(paths: Sequence[Path], workspace: str, json: bool) -> Exit:
     return Exit.FAILED if summary.failed else Exit.OK
 
 
-def _files(paths: Sequence[Path], summary: Summary) -> Iterator[tuple[str, Path]]:
+def _files(paths: Sequence[Path], summary: Summary) -> Mapping[str, Path]:
+    """Every file by its source id; the same file under the same one counts once.
+
+    Raises:
+        Rejected: when one would replace another.
+    """
+    files: dict[str, Path] = {}
+    for source_id, path in _found(paths, summary):
+        other = files.setdefault(source_id, path)
+        if other != path and not other.samefile(path):
+            raise Rejected(
+                f"'{other}' and '{path}' would both be '{source_id}': ingest a folder above both, "
+                "or use two workspaces"
+            )
+    return files
+
+
+def _found(paths: Sequence[Path], summary: Summary) -> Iterator[tuple[str, Path]]:
     for path in paths:
         if path.is_file():
-            yield path.name, path
+            yield Path(os.path.normpath(path)).as_posix(), path
             continue
         for found in sorted(path.rglob("*")):
             inside = found.relative_to(path)
@@ -82,12 +99,12 @@ def _files(paths: Sequence[Path], summary: Summary) -> Iterator[tuple[str, Path]
 async def _submit(
     application: Application,
     workspace: str,
-    files: Sequence[tuple[str, Path]],
+    files: Mapping[str, Path],
     summary: Summary,
     progress: _Bar,
 ) -> dict[str, str]:
     waiting: dict[str, str] = {}
-    for source_id, path in files:
+    for source_id, path in files.items():
         try:
             content = await asyncio.to_thread(path.read_bytes)
             registered = await application.ingestion.submit(
@@ -169,4 +186,4 @@ def _report(summary: Summary, json: bool) -> None:
     )
     for title, files in (("failed", summary.failed), ("skipped", summary.skipped)):
         for name, reason in files.items():
-            out.print(f"  {title}: {escape(name)}: {escape(reason)}")
+            out.print(f"  {title}: {name}: {reason}")

@@ -56,7 +56,14 @@ def serve(
 
 @app.command()
 def ingest(
-    paths: Annotated[list[Path], typer.Argument(help="Files and folders.", exists=True)],
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Files and folders. A file's source id is its path as given here; that of a file "
+            "in a folder, its path below the folder.",
+            exists=True,
+        ),
+    ],
     workspace: InWorkspace = DEFAULT_WORKSPACE,
     json: Json = False,
 ) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-from urllib.parse import urlsplit
-
 import yaml
 from rich.table import Table
 
@@ -54,12 +51,12 @@ async def delete_workspace(name: str) -> None:
 
 
 def show_config(json: bool) -> None:
-    """Print the tree; a password in a URL is masked too."""
-    shown = _masked(load().model_dump(mode="json"))
+    """Print the tree."""
+    shown = load().model_dump(mode="json")
     if json:
         print_json(shown)
     else:
-        out.print(yaml.safe_dump(shown, sort_keys=False).rstrip(), markup=False)
+        out.print(yaml.safe_dump(shown, sort_keys=False).rstrip())
 
 
 async def doctor(json: bool) -> Exit:
@@ -93,13 +90,3 @@ def _kinds(settings: Settings) -> dict[str, str]:
         for stage in STAGES
         for name, chosen in settings.named(stage).items()
     }
-
-
-def _masked(tree: Any) -> Any:
-    if isinstance(tree, dict):
-        return {key: _masked(value) for key, value in tree.items()}
-    if isinstance(tree, list):
-        return [_masked(value) for value in tree]
-    if isinstance(tree, str) and "://" in tree and (password := urlsplit(tree).password):
-        return tree.replace(f":{password}@", ":**********@")
-    return tree

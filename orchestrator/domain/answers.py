@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
+from orchestrator.domain.errors import Rejected
 from orchestrator.domain.identity import DEFAULT_WORKSPACE, Scope
 from orchestrator.domain.passages import StageScore
 
@@ -33,6 +34,24 @@ class Query:
     def at(self, revision: int) -> Query:
         """The same question, pinned to a revision of its workspace."""
         return Query(self.text, self.scope.at(revision), self.top_k)
+
+
+def query_text(raw: str) -> str:
+    """The question without space around it, if it is one.
+
+    Raises:
+        Rejected: if it is empty, or longer than `MAX_QUERY_CHARACTERS`.
+    """
+    text = raw.strip()
+    if not text:
+        raise Rejected("the question is empty", field="query")
+    if len(text) > MAX_QUERY_CHARACTERS:
+        raise Rejected(
+            f"the question is {len(text):,} characters long: at most {MAX_QUERY_CHARACTERS:,} "
+            "are allowed",
+            field="query",
+        )
+    return text
 
 
 @dataclass(frozen=True, slots=True)

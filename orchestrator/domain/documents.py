@@ -113,7 +113,7 @@ class Piece:
     page: int | None = None
 
     def embedded(self, title: str) -> str:
-        """What is embedded and indexed: the title and the section give the text its context."""
+        """What is indexed: the title and the section give the text its context."""
         return "\n".join(part for part in (title, self.section, self.text) if part)
 
 

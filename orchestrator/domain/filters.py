@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
@@ -122,6 +123,9 @@ class _Parser:
 
 
 def _operand(op: str, value: object, path: str) -> Scalar | tuple[Scalar, ...]:
+    for one in value if isinstance(value, list) else [value]:
+        if isinstance(one, float) and not math.isfinite(one):
+            raise _wrong(path, f"must be finite: {one} cannot be compared")
     match op:
         case "in":
             if (
@@ -150,7 +154,9 @@ def _holds(op: str, actual: Scalar, wanted: Scalar | tuple[Scalar, ...]) -> bool
             return isinstance(actual, str) and actual.startswith(wanted)
         case _, str() if isinstance(actual, str):
             return _ordered(op, actual, wanted)
-        case _, int() | float() if isinstance(actual, int | float):
+        case _, bool():
+            pass  # which has no order
+        case _, int() | float() if isinstance(actual, int | float) and not isinstance(actual, bool):
             return _ordered(op, actual, wanted)
     return False
 

@@ -7,7 +7,8 @@ from typing import Final
 
 Span = tuple[int, int]
 
-_LINE_ITEM: Final = re.compile(r"\A[ \t]*(?:[-*•]|\d{1,3}[.)]|\|)[ \t]")
+_LINE_ITEM: Final = re.compile(r"\A[ \t]*(?:[-*•]|\d{1,3}[.)])[ \t]")
+_ROW: Final = re.compile(r"\A\|(?=\s|.*\|\Z)|\s\|\Z", re.DOTALL)
 _MARK: Final = r"(?:(?:[-*•]|\d{1,3}[.)])[ \t]|\|)"
 _BREAK: Final = re.compile(rf"\n[ \t]*\n+|\n(?=[ \t]*{_MARK})")
 _NUMBERED: Final = re.compile(r"\s?\[\d+\]")
@@ -45,9 +46,11 @@ def sentences(text: str, start: int = 0, end: int | None = None) -> list[Span]:
 
 def quotable(text: str) -> str:
     """A sentence or item on one line, without its list mark or table bars."""
-    plain = text if text.lstrip().startswith("|") else _LINE_ITEM.sub("", text)
-    cells = [cell.strip() for cell in plain.strip().strip("|").split("|")]
-    return " ".join(", ".join(cell for cell in cells if cell).split())
+    plain = _LINE_ITEM.sub("", text).strip()
+    if _ROW.search(plain):
+        cells = [cell.strip() for cell in plain.strip("|").split("|")]
+        plain = ", ".join(cell for cell in cells if cell)
+    return " ".join(plain.split())
 
 
 def without_markers(text: str) -> str:
@@ -58,16 +61,12 @@ def without_markers(text: str) -> str:
 
 
 def _ends_sentence(text: str, stop: int, after: int, last: int) -> bool:
-    rest = text[after:last].lstrip()
-    if not rest:
-        return True
     if text[stop] != ".":
         return True
-    word = re.search(r"[\w.]*$", text[max(0, stop - 12) : stop])
-    before = word.group().casefold() if word else ""
+    before = re.split(r"[^\w.]", text[max(0, stop - 12) : stop])[-1].casefold()
     if before in _ABBREVIATIONS or (len(before) == 1 and before.isalpha()):
         return False
-    return not rest[0].islower()
+    return not text[after:last].lstrip()[0].islower()
 
 
 def _trimmed(text: str, start: int, end: int) -> Span:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from orchestrator.domain.documents import Upload
 from orchestrator.domain.errors import Rejected
+
+_COLUMNS: Final = ("query-id", "corpus-id", "score")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class Collection:
 
     def uploads(self) -> Iterator[Upload]:
         """The documents, one at a time; a document's id is its source id."""
-        for entry in _lines(self.folder / "corpus.jsonl", "_id", "text"):
+        for entry in _entries(self.folder / "corpus.jsonl", "_id", "text"):
             title, text = str(entry.get("title") or ""), str(entry["text"])
             yield Upload(
                 source_id=str(entry["_id"]),
@@ -34,38 +35,61 @@ class Collection:
 
 
 def load(folder: Path) -> Collection:
-    """Read questions and judgements; only judged questions are kept.
+    """Read questions and judgements; only questions that a document answers are kept.
 
     Raises:
-        Rejected: naming the file that is missing or not of that form.
+        Rejected: naming the file, and the line of it, that is missing or not of that form.
     """
-    judgements: dict[str, dict[str, int]] = {}
-    path = folder / "qrels" / "test.tsv"
-    try:
-        with path.open(newline="") as file:
-            for row in csv.DictReader(file, delimiter="\t"):
-                grade = int(float(row["score"]))
-                if grade > 0:
-                    judgements.setdefault(row["query-id"], {})[row["corpus-id"]] = grade
-    except (OSError, KeyError, ValueError, TypeError) as error:
-        raise Rejected(f"'{path}' cannot be read: {error!r}") from error
+    judged = folder / "qrels" / "test.tsv"
+    judgements = _judgements(judged)
     questions = {
         str(entry["_id"]): str(entry["text"])
-        for entry in _lines(folder / "queries.jsonl", "_id", "text")
+        for entry in _entries(folder / "queries.jsonl", "_id", "text")
         if str(entry["_id"]) in judgements
     }
+    if not questions:
+        raise Rejected(f"'{judged}' judges no document relevant to a question of 'queries.jsonl'")
     if not (folder / "corpus.jsonl").is_file():
         raise Rejected(f"'{folder / 'corpus.jsonl'}' is missing")
     return Collection(folder, questions, judgements)
 
 
-def _lines(path: Path, *fields: str) -> Iterator[dict[str, Any]]:
+def _judgements(path: Path) -> dict[str, dict[str, int]]:
+    lines = _lines(path)
+    header = next(lines, (1, ""))[1].split("\t")
+    if not set(_COLUMNS) <= set(header):
+        raise Rejected(f"'{path}', line 1, must be {', '.join(_COLUMNS)}, parted by tabs")
+    judgements: dict[str, dict[str, int]] = {}
+    for number, line in lines:
+        try:
+            row = dict(zip(header, line.split("\t"), strict=True))
+            grade = int(float(row["score"]))
+        except (ValueError, OverflowError) as error:
+            raise Rejected(f"'{path}', line {number}, is no judgement: {error}") from error
+        if grade > 0:
+            judgements.setdefault(row["query-id"], {})[row["corpus-id"]] = grade
+    return judgements
+
+
+def _entries(path: Path, *fields: str) -> Iterator[dict[str, Any]]:
+    for number, line in _lines(path):
+        try:
+            entry = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise Rejected(f"'{path}', line {number}, is not JSON: {error.msg}") from error
+        if not isinstance(entry, dict) or any(field not in entry for field in fields):
+            raise Rejected(f"'{path}', line {number}, lacks one of {', '.join(fields)}")
+        yield entry
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Every line that is not blank, with its number from 1."""
     try:
-        with path.open() as file:
-            for number, line in enumerate(file, start=1):
-                entry = json.loads(line)
-                if not isinstance(entry, dict) or any(field not in entry for field in fields):
-                    raise Rejected(f"'{path}', line {number}, lacks one of {', '.join(fields)}")
-                yield entry
-    except (OSError, ValueError) as error:
+        with path.open("rb") as file:
+            for number, raw in enumerate(file, start=1):
+                if raw.strip():
+                    yield number, raw.decode().strip("\r\n")
+    except UnicodeDecodeError as error:
+        raise Rejected(f"'{path}', line {number}, is not UTF-8") from error
+    except OSError as error:
         raise Rejected(f"'{path}' cannot be read: {error}") from error

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from orchestrator.domain.documents import ParsedDocument, Piece
 from orchestrator.domain.text import Span, blocks, sentences
@@ -17,21 +17,22 @@ SPECIAL_TOKENS = 2
 class Chunker:
     """Cuts at headings, then paragraphs, then sentences, then tokens: no finer than needed.
 
-    `spans` are the document's tokens. A chunk, its title and its section together hold at most
-    `chunking.tokens` tokens, and `max_tokens`, which is what the model reads.
+    `token_spans` finds a text's tokens. What is embedded of a chunk holds at most
+    `chunking.tokens` of them, and `max_tokens`, which is what the model reads.
     """
 
     def __init__(
         self,
         parsed: ParsedDocument,
         title: str,
-        spans: Sequence[Span],
+        token_spans: Callable[[str], Sequence[Span]],
         chunking: Chunking,
         max_tokens: int,
     ) -> None:
         self._parsed = parsed
         self._title = title
-        self._starts = [start for start, _ in spans]
+        self._token_spans = token_spans
+        self._starts = [start for start, _ in token_spans(parsed.text)]
         self._budget = min(chunking.tokens, max_tokens) - SPECIAL_TOKENS
         self._overlap = chunking.overlap
 
@@ -42,6 +43,11 @@ class Chunker:
             for section, first, last in self._sections()
             for start, end in self._packed(first, last, self._capacity(section))
         ]
+
+    def embedded(self, piece: Piece) -> str:
+        """What is embedded of a piece: its whole text, below as much context as leaves it room."""
+        title, section = self._context(piece.section)
+        return replace(piece, section=section).embedded(title)
 
     def _sections(self) -> Iterator[tuple[str | None, int, int]]:
         text, headings = self._parsed.text, self._parsed.headings
@@ -62,8 +68,21 @@ class Chunker:
                 yield " > ".join(names) or None, heading.start, end
 
     def _capacity(self, section: str | None) -> int:
-        context = len(f"{self._title} {section or ''}".split()) * 2
-        return max(self._budget - context, self._budget // 2)
+        context = self._context(section)
+        tokens = sum(len(self._token_spans(part)) for part in context)
+        usual = len(" ".join(context).split()) * 2  # a word that is cut takes more tokens
+        return max(self._budget - max(tokens, usual), self._budget // 2)
+
+    def _context(self, section: str | None) -> tuple[str, str]:
+        """The title and the section, cut to half of the budget."""
+        section, room = section or "", self._budget - self._budget // 2
+        for_section = min(len(self._token_spans(section)), room // 2)
+        title = self._first(self._title, room - for_section)
+        return title, self._first(section, room - len(self._token_spans(title)))
+
+    def _first(self, text: str, tokens: int) -> str:
+        spans = self._token_spans(text)
+        return text if len(spans) <= tokens else text[: spans[tokens][0]].rstrip()
 
     def _packed(self, first: int, last: int, capacity: int) -> Iterator[Span]:
         units = list(self._units(first, last, capacity))
@@ -76,12 +95,15 @@ class Chunker:
             yield start, units[stop - 1][1]
             if stop == len(units):
                 return
-            at = self._step_back(units, at, stop)
+            at = self._step_back(units, at, stop, capacity)
 
-    def _step_back(self, units: Sequence[Span], at: int, stop: int) -> int:
-        back = stop
+    def _step_back(self, units: Sequence[Span], at: int, stop: int, capacity: int) -> int:
+        """Where the next chunk begins: what it shares leaves room for the unit that follows."""
+        back, last, following = stop, units[stop - 1][1], units[stop][1]
         while (
-            back - 1 > at and self._count(units[back - 1][0], units[stop - 1][1]) <= self._overlap
+            back - 1 > at
+            and self._count(units[back - 1][0], last) <= self._overlap
+            and self._count(units[back - 1][0], following) <= capacity
         ):
             back -= 1
         return back
@@ -99,8 +121,16 @@ class Chunker:
 
     def _slices(self, start: int, end: int, capacity: int) -> Iterator[Span]:
         low, high = bisect_left(self._starts, start), bisect_left(self._starts, end)
-        cuts = [start, *(self._starts[at] for at in range(low + capacity, high, capacity)), end]
-        yield from pairwise(cuts)
+        while high - low > capacity:
+            low = self._word(low, low + capacity)
+            yield start, self._starts[low]
+            start = self._starts[low]
+        yield start, end
+
+    def _word(self, low: int, at: int) -> int:
+        """The last token from `low` to `at` that begins a word: half a word may be more tokens."""
+        text, starts = self._parsed.text, self._starts
+        return next((one for one in range(at, low, -1) if text[starts[one] - 1].isspace()), at)
 
     def _count(self, start: int, end: int) -> int:
         return bisect_left(self._starts, end) - bisect_left(self._starts, start)

@@ -16,8 +16,8 @@ from orchestrator.ports.parser import Parsers
 
 def read(
     content: bytes, work: Work, parsers: Parsers, chunking: Chunking, embedder: Embedder
-) -> tuple[str, Sequence[Piece]]:
-    """Parse and cut; blocking.
+) -> tuple[str, Sequence[Piece], Sequence[str]]:
+    """Parse and cut; blocking: the title, the pieces, and what is embedded of each.
 
     The title is the upload's own, else the one that the text gives, else the file's name.
 
@@ -26,8 +26,8 @@ def read(
     """
     parsed = parsers.parse(content, work.document.media_type)
     title = work.title or parsed.title or PurePath(work.document.source_id).stem
-    spans = embedder.token_spans(parsed.text)
-    pieces = Chunker(parsed, title, spans, chunking, embedder.max_tokens).pieces()
+    chunker = Chunker(parsed, title, embedder.token_spans, chunking, embedder.max_tokens)
+    pieces = chunker.pieces()
     if not pieces:
         raise Unsupported("the document holds no text", code="empty_document")
-    return title, pieces
+    return title, pieces, [chunker.embedded(piece) for piece in pieces]

@@ -134,7 +134,7 @@ class Worker:
             return None
         try:
             content = await self._blobs.get(work.blob_key)
-            title, pieces = await asyncio.to_thread(
+            title, pieces, texts = await asyncio.to_thread(
                 read, content, work, self._parsers, config.chunking, embedder
             )
         except Unavailable:
@@ -145,7 +145,7 @@ class Worker:
         except Exception as error:  # noqa: BLE001  # a parser may fail in any way; only this document does
             await self._fail(job, f"the parser failed: {type(error).__name__}: {error}")
             return None
-        return _Prepared(job, work, title, pieces, [piece.embedded(title) for piece in pieces])
+        return _Prepared(job, work, title, pieces, texts)
 
     async def _publish(self, prepared: Sequence[_Prepared], embedder: Embedder) -> None:
         texts = {text_hash(text): text for one in prepared for text in one.texts}

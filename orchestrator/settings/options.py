@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, RedisDsn, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, RedisDsn, Secret, SecretStr
+
+_PASSWORD: Final = re.compile(r"(?<=:)[^/@]*(?=@)|(?<=password=)[^&]*")
+
+
+class SecretUrl(Secret[RedisDsn]):
+    """A URL of which everything but the password is shown."""
+
+    def _display(self) -> str:
+        return _PASSWORD.sub("**********", str(self.get_secret_value()))
 
 
 class Options(BaseModel):
@@ -32,7 +42,7 @@ class RedisCacheOptions(Options):
     """Answers in Redis, behind `entries` in memory; a call takes at most `timeout_s` seconds."""
 
     kind: Literal["redis"]
-    url: RedisDsn = RedisDsn("redis://127.0.0.1:6379/0")
+    url: SecretUrl = SecretUrl(RedisDsn("redis://127.0.0.1:6379/0"))
     password: SecretStr | None = None
     entries: int = Field(default=10_000, ge=1)
     ttl_s: float = Field(default=3600.0, gt=0)

@@ -61,7 +61,11 @@ class Settings(BaseSettings):
     """Everything that a deployment can choose."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
     )
 
     profile: str = DEFAULT_PROFILE
@@ -169,7 +173,8 @@ def _profile(name: str) -> dict[str, Any]:
         known = sorted(one.stem for one in folder.glob("*.yaml"))
         raise Misconfigured(f"unknown profile '{name}'{did_you_mean(name, known)}")
     try:
-        content = yaml.safe_load(path.read_text())
+        with path.open() as file:  # of a file, unlike of a string, an error quotes no line
+            content = yaml.safe_load(file)
     except yaml.YAMLError as error:
         raise Misconfigured(f"profile '{name}' is not YAML: {error}") from error
     if not isinstance(content, dict):

@@ -21,11 +21,15 @@ class TestMockGenerator(GeneratorContract):
 
     @pytest.mark.xfail(reason=ALWAYS_THE_FIRST, strict=True)
     async def test_the_citation_is_of_the_passage_that_answers(self, generator):
-        await super().test_the_citation_is_of_the_passage_that_answers(generator)
+        said = await told(generator, "When are refunds paid?", LUNCH, REFUNDS)
+
+        assert said.cited == {2}
 
     @pytest.mark.xfail(reason=ALWAYS_THE_FIRST, strict=True)
     async def test_passages_that_do_not_answer_are_no_answer(self, generator):
-        await super().test_passages_that_do_not_answer_are_no_answer(generator)
+        said = await told(generator, "Who founded the observatory in Samarkand?", LUNCH)
+
+        assert not said.outcome.answerable
 
 
 class Extractive(GeneratorContract):

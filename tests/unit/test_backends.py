@@ -46,6 +46,15 @@ async def test_a_cache_is_opened_without_asking_its_server(tmp_path, chosen, ada
         assert type(cache) is adapter
 
 
+async def test_redis_is_asked_with_the_password_of_its_url(tmp_path):
+    chosen = {"kind": "redis", "url": "redis://rag:hunter2@cache:6379/1"}
+    async with AsyncExitStack() as stack:
+        cache = await backends.open_cache(settings(tmp_path, cache=chosen).cache, stack)
+
+        known = cache._redis.get_connection_kwargs()
+        assert (known["host"], known["username"], known["password"]) == ("cache", "rag", "hunter2")
+
+
 async def test_the_mock_embedder_needs_no_model(tmp_path):
     found = settings(tmp_path)
     async with AsyncExitStack() as stack:

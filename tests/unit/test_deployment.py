@@ -104,7 +104,7 @@ def test_settings_accept_the_environment_of_compose(compose, instructions, monke
     settings = settings_with(variables, monkeypatch)
 
     assert settings.cache.kind == "redis"
-    assert settings.cache.url.host in compose["services"]
+    assert settings.cache.url.get_secret_value().host in compose["services"]
 
 
 def test_data_folder_of_the_image_is_the_volume_of_compose(compose, instructions):

@@ -99,6 +99,15 @@ async def test_what_retrieval_holds_for_better_is_preferred():
     assert said == f"{REFUNDS} [1]"
 
 
+async def test_the_best_sentence_is_quoted_even_if_retrieval_held_little_of_it():
+    first, second = passages("", REFUNDS)
+    given = [replace(first, score=1.0), replace(second, score=0.0)]
+
+    said, answerable = await told("When are refunds paid?", given)
+
+    assert (said, answerable) == (f"{REFUNDS} [2]", True)
+
+
 @pytest.mark.parametrize(
     "asked",
     [
@@ -121,6 +130,10 @@ async def test_without_passages_there_is_no_answer():
 
 async def test_passages_without_a_sentence_are_no_answer():
     assert await told("When are refunds paid?", passages(" ", "\n")) == (NOT_FOUND, False)
+
+
+async def test_a_sentence_of_which_nothing_can_be_quoted_is_no_answer():
+    assert await told("What is 7?", passages("[7]"), evidence=0.0) == (NOT_FOUND, False)
 
 
 async def test_a_code_that_the_passages_do_not_name_is_no_answer():

@@ -35,6 +35,14 @@ def shown(passages, *pieces):
         ("an open [1", "an open [1", set()),
         ("an open [", "an open [", set()),
         ("ends in space \n", "ends in space", set()),
+        ("[[9]7]", "[7", set()),
+        ("[[9]1]", "[1", set()),
+        ("[1[9]]] a]", "[1 a]", set()),
+        ("[[ [9][9]1]2]", "[[12", set()),
+        ("[[2]1]", "[[2]1]", {2}),
+        ("[1234567]", "[1234567", set()),
+        ("[0000001]", "[0000001", set()),
+        ("[1234567 apples]", "[1234567 apples]", set()),
         ("", "", set()),
     ],
 )
@@ -76,10 +84,11 @@ def test_what_is_held_back_is_shown_once():
     assert guard.finish() == ""
 
 
-MARKER = re.compile(r"\[(\d{1,6})\]")
-WORDS = ["Paid", "in", "7", "days", ".", " ", "  ", "\n", "a[", "]", "[x]", "(1)", "[12", "1]"]
-MARKERS = ["[0]", "[1]", "[2]", "[3]", " [2]", " [7]", "[10]", "\n[4]", "[123456]"]
-texts = st.lists(st.sampled_from([*WORDS, *MARKERS]), max_size=16).map("".join)
+MARKER = re.compile(r"\[(\d+)\]")
+characters = st.lists(st.sampled_from("[]0127 a"), max_size=24).map("".join)
+WORDS = ["Paid", "7", ".", " ", "\n", "a[", "[", "]", "[x]", "(1)", "1]", "[12", "1234567", "[0]"]
+MARKERS = ["[1]", "[2]", "[3]", " [2]", " [7]", "[10]", "\n[4]", "[123456]", "[1234567]"]
+texts = characters | st.lists(st.sampled_from([*WORDS, *MARKERS]), max_size=16).map("".join)
 
 
 @st.composite
@@ -97,23 +106,33 @@ def test_however_the_text_is_cut_the_same_is_shown(cut, passages):
 
 
 @given(pieces_of_a_text(), st.integers(0, 12))
-def test_what_is_cited_is_what_is_shown(cut, passages):
+def test_what_is_cited_is_what_is_shown_and_was_given(cut, passages):
     said, cited = shown(passages, *cut[1])
 
-    assert {int(number) for number in MARKER.findall(said)} >= cited
+    assert {int(number) for number in MARKER.findall(said)} == cited
     assert cited <= set(range(1, passages + 1))
 
 
-plain = st.lists(st.sampled_from(["Paid", "7", ".", " ", "\n", "(1)", *MARKERS]), max_size=16)
+@given(pieces_of_a_text().filter(lambda cut: not MARKER.search(cut[0])))
+def test_text_without_citations_passes_unchanged_but_for_space_at_its_end(cut):
+    text, pieces = cut
+
+    said, cited = shown(0, *pieces)
+
+    assert (said.rstrip(), cited) == (text.rstrip(), set())
+    assert text.startswith(said)
 
 
-@given(plain, st.integers(0, 12))
-def test_no_citation_of_what_was_not_given_is_shown(pieces, passages):
-    said, cited = shown(passages, *pieces)
+@given(pieces_of_a_text())
+def test_no_more_is_held_back_than_a_citation(cut):
+    guard = CitationGuard(2)
+    for piece in cut[1]:
+        guard.admit(piece)
 
-    numbers = {int(number) for number in MARKER.findall(said)}
-    assert numbers <= set(range(1, passages + 1))
-    assert numbers == cited
+    assert len(guard.finish()) <= len(" [123456")
+
+
+plain = st.lists(st.sampled_from(["Paid", "7", ".", " ", "\n", "(1)", *MARKERS[:-1]]), max_size=16)
 
 
 @given(plain, st.integers(0, 12))

@@ -93,10 +93,22 @@ def test_an_unknown_workspace_is_told_in_one_line(rag, command):
     assert told(result) == "error: there is no workspace 'nowhere'"
 
 
-def test_an_empty_question_is_told(rag):
-    result = rag("ask", "  ")
+@pytest.mark.parametrize("command", ["ask", "search"])
+@pytest.mark.parametrize(
+    ("question", "sentence"),
+    [
+        ("  ", "the question is empty"),
+        ("a" * 4001, "the question is 4,001 characters long: at most 4,000 are allowed"),
+    ],
+)
+def test_what_is_no_question_is_told(rag, command, question, sentence):
+    result = rag(command, question)
 
-    assert (result.exit_code, told(result)) == (2, "error: the question is empty")
+    assert (result.exit_code, told(result)) == (2, f"error: {sentence}")
+
+
+def test_a_question_may_be_as_long_as_the_limit(rag):
+    assert rag("ask", f" {'a' * 4000} ").exit_code == 3
 
 
 def test_what_was_degraded_is_told(rag, monkeypatch):

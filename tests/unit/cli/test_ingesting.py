@@ -67,9 +67,10 @@ def test_what_was_ingested_answers(rag, folder):
 def test_a_document_that_turns_out_to_hold_no_text_is_named(rag, tmp_path):
     (tmp_path / "blank.html").write_text("<html><body><img src='a.png'></body></html>")
 
-    summary = one_json(rag("ingest", tmp_path / "blank.html", "--json"))
+    blank = tmp_path / "blank.html"
+    summary = one_json(rag("ingest", blank, "--json"))
 
-    assert summary["failed"] == {"blank.html": "the document holds no text"}
+    assert summary["failed"] == {str(blank): "the document holds no text"}
 
 
 def test_a_folder_without_fault_is_exit_status_0(rag, folder):
@@ -88,6 +89,45 @@ def test_what_is_there_already_is_not_done_twice(rag, folder):
     assert (summary["indexed"], summary["unchanged"]) == (1, 1)
 
 
+def found(rag, *words):
+    return {one["source_id"] for one in one_json(rag("search", *words, "--json"))["hits"]}
+
+
+@pytest.fixture
+def twins(tmp_path, monkeypatch):
+    """Two folders with a file of the same name in each; the process stands above them."""
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "x.md").write_text(f"Refunds are paid by {folder}.")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_files_of_the_same_name_are_two_documents(rag, twins):
+    assert one_json(rag("ingest", "a/x.md", "b/x.md", "--json"))["indexed"] == 2
+    assert found(rag, "refunds paid") == {"a/x.md", "b/x.md"}
+
+
+def test_a_files_source_id_does_not_depend_on_what_else_is_ingested(rag, twins):
+    rag("ingest", "a/x.md", "b/x.md")
+
+    again = one_json(rag("ingest", "./b/../a/x.md", "--json"))
+
+    assert (again["indexed"], again["unchanged"]) == (0, 1)
+
+
+def test_a_file_that_is_given_twice_is_done_once(rag, twins):
+    assert one_json(rag("ingest", "a", "./a", "--json"))["indexed"] == 1
+
+
+def test_a_file_that_would_replace_another_is_refused_before_any_is_ingested(rag, twins):
+    result = rag("ingest", "a", "b", "--json")
+
+    assert result.exit_code == 2
+    assert told(result).startswith("error: 'a/x.md' and 'b/x.md' would both be 'x.md': ")
+    assert rag("search", "refunds").exit_code != 0
+
+
 def test_a_file_by_its_own_name_is_read_whatever_its_ending(rag, tmp_path):
     (tmp_path / "README").write_text("Refunds are paid within 7 days.")
 
@@ -97,11 +137,8 @@ def test_a_file_by_its_own_name_is_read_whatever_its_ending(rag, tmp_path):
 def test_a_workspace_is_made_for_what_is_ingested(rag, folder):
     rag("ingest", folder / "notes.txt", "-w", "canteen", "--json")
 
-    found = one_json(rag("search", "lunch", "-w", "canteen", "--json"))
-    elsewhere = rag("search", "lunch", "--json")
-
-    assert found["hits"][0]["source_id"] == "notes.txt"
-    assert one_json(elsewhere)["hits"] == []
+    assert found(rag, "lunch", "-w", "canteen") == {str(folder / "notes.txt")}
+    assert found(rag, "lunch") == set()
 
 
 def test_a_workspace_by_a_name_that_is_none_is_told(rag, folder):
@@ -134,6 +171,26 @@ def test_a_file_that_cannot_be_read_fails_alone(rag, folder):
     summary = one_json(rag("ingest", folder, "--json"))
 
     assert summary["indexed"] == 2
+
+
+def test_what_looks_like_markup_or_an_emoji_is_printed_as_it_stands(rag, tmp_path, monkeypatch):
+    monkeypatch.setenv("RAG_GENERATOR__KIND", "extractive")
+    said = "Refunds :smile: are [bold]paid[/bold] within 7 days \\[red]."
+    (tmp_path / "r.txt").write_text(said)
+    monkeypatch.chdir(tmp_path)
+    rag("ingest", "r.txt")
+
+    lines = rag("ask", "When are refunds paid?").stdout.splitlines()
+
+    assert lines[0] == f"{said} [1]"
+    assert lines[3] == f"    {said}"
+
+
+def test_a_title_that_looks_like_markup_is_printed_as_it_stands(rag, tmp_path):
+    (tmp_path / "r.md").write_text("# :smile: [red]Fees[/]\n\nRefunds are paid in 7 days.")
+    rag("ingest", tmp_path / "r.md")
+
+    assert rag("search", "refunds").stdout.startswith("[1] :smile: [red]Fees[/] ")
 
 
 def test_a_file_with_brackets_in_its_name_is_named_whole(rag, tmp_path):

@@ -8,7 +8,7 @@ import pytest
 
 from orchestrator.domain.errors import Rejected
 from orchestrator.evaluation.beir import load
-from tests.unit.evaluation.collections import CORPUS, write
+from tests.unit.evaluation.collections import CORPUS, QRELS, write
 
 
 @pytest.fixture
@@ -66,19 +66,39 @@ def test_a_file_that_is_missing_is_named(folder, name):
 
 
 @pytest.mark.parametrize(
-    "content",
+    ("content", "line"),
     [
-        "q1\trefunds\t1\nq2\ttravel\t2\n",
-        "query-id\tcorpus-id\tscore\nq1\trefunds\thigh\n",
-        "query-id\tcorpus-id\tscore\nq1\n",
+        ("", 1),
+        ("q1\trefunds\t1\nq2\ttravel\t2\n", 1),
+        (f"{QRELS}q1\trefunds\thigh\n", 5),
+        (f"{QRELS}q1\trefunds\tinf\n", 5),
+        (f"{QRELS}\n\nq1\n", 7),
+        (f"{QRELS}q1\trefunds\t1\tx\n", 5),
+        (f"{QRELS}q1\t\xff\t1\n", 5),
     ],
-    ids=["no header", "no number", "a short row"],
+    ids=["nothing", "no header", "no number", "no grade", "short", "long", "not UTF-8"],
 )
-def test_judgements_that_cannot_be_read_name_their_file(folder, content):
-    (folder / "qrels" / "test.tsv").write_text(content)
+def test_judgements_that_cannot_be_read_name_their_file_and_line(folder, content, line):
+    (folder / "qrels" / "test.tsv").write_text(content, encoding="latin-1")
 
-    with pytest.raises(Rejected, match=r"test\.tsv' cannot be read"):
+    with pytest.raises(Rejected, match=rf"test\.tsv', line {line}, "):
         load(folder)
+
+
+@pytest.mark.parametrize("judged", ["", "q1\trefunds\t0\nq2\ttravel\t-1\n", "q9\trefunds\t1\n"])
+def test_a_collection_without_a_question_that_is_answered_is_refused(folder, judged):
+    (folder / "qrels" / "test.tsv").write_text(QRELS.partition("\n")[0] + "\n" + judged)
+
+    with pytest.raises(Rejected, match=r"test\.tsv' judges no document relevant"):
+        load(folder)
+
+
+def test_columns_may_stand_in_another_order_beside_others(folder):
+    (folder / "qrels" / "test.tsv").write_text(
+        "score\tnote\tcorpus-id\tquery-id\n1\tso\trefunds\tq1\n"
+    )
+
+    assert load(folder).judgements == {"q1": {"refunds": 1}}
 
 
 @pytest.mark.parametrize("entry", [{"_id": "q2"}, {"text": "When?"}, ["q2", "When?"], "q2"])
@@ -98,9 +118,13 @@ def test_a_document_that_lacks_a_field_names_its_file_and_line(folder):
         list(uploads)
 
 
-@pytest.mark.parametrize("content", [b'{"_id": "q1", "text": \n', b"\xff\xfe\n"])
-def test_questions_that_cannot_be_read_name_their_file(folder, content):
-    (folder / "queries.jsonl").write_bytes(content)
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(b'{"_id": "q1", "text": \n', "is not JSON"), (b"\xff\n", "is not UTF-8")],
+)
+def test_questions_that_cannot_be_read_name_their_file_and_line(folder, content, reason):
+    good = (folder / "queries.jsonl").read_bytes()
+    (folder / "queries.jsonl").write_bytes(good + b"\n" + content)
 
-    with pytest.raises(Rejected, match=r"queries\.jsonl' cannot be read"):
+    with pytest.raises(Rejected, match=rf"queries\.jsonl', line 5, {reason}"):
         load(folder)

@@ -149,7 +149,7 @@ async def test_a_body_at_the_limit_is_read(service):
         "/v1/query", content=json.dumps({"query": "a" * (1_000_000 - frame)}), headers=JSON
     )
 
-    problem(response, 422, "invalid_request")
+    assert problem(response, 422, "invalid_request")["field"] == "query"
 
 
 async def test_deeply_nested_json_is_no_defect(service):
@@ -171,7 +171,9 @@ async def test_deeply_nested_json_is_no_defect(service):
     ],
 )
 async def test_what_there_is_not_is_a_problem_too(service, method, path, status, code):
-    problem(await service.http.request(method, path), status, code)
+    response = await service.http.request(method, path)
+
+    assert problem(response, status, code)["detail"]
 
 
 async def test_a_method_that_is_not_allowed_comes_with_those_that_are(service):

@@ -52,10 +52,11 @@ def test_then_the_files_name(source_id, title):
 def test_the_parser_reads_the_bytes_by_their_media_type():
     parsers = OneParser(ParsedDocument("Refunds are paid."))
 
-    _, pieces = read(b"bytes", work(), parsers, Chunking(), MockEmbedder())
+    _, pieces, texts = read(b"bytes", work(), parsers, Chunking(), MockEmbedder())
 
     assert parsers.asked == [(b"bytes", "text/plain")]
     assert [one.text for one in pieces] == ["Refunds are paid."]
+    assert texts == ["d1\nRefunds are paid."]
 
 
 def test_a_document_without_text_is_refused():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from traceback import format_exception
 
 import pytest
 
@@ -301,6 +302,49 @@ def test_a_password_is_not_shown(env):
         assert "open-sesame" not in shown
         assert "hunter2" not in shown
     assert settings.cache.password.get_secret_value() == "open-sesame"
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://rag:hunter2@cache:6379/1", "redis://rag:**********@cache:6379/1"),
+        ("rediss://:hunter:2@cache:6379/1", "rediss://:**********@cache:6379/1"),
+        ("redis://cache:6379/1?password=hunter2", "redis://cache:6379/1?password=**********"),
+        ("redis://rag@cache:6379/1", "redis://rag@cache:6379/1"),
+    ],
+)
+def test_a_url_is_shown_without_its_password(env, url, shown):
+    env(RAG_CACHE__KIND="redis", RAG_CACHE__URL=url, RAG_CACHES__FAR__KIND="redis")
+    env(RAG_CACHES__FAR__URL=url)
+
+    settings = load()
+
+    for text in (repr(settings), str(settings), settings.model_dump_json()):
+        assert text.count(shown) == 2
+        assert "hunter" not in text
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"RAG_CACHE__KIND": "redis", "RAG_CACHE__URL": "http://rag:hunter2@cache"},
+        {"RAG_CACHE__KIND": "redis", "RAG_CACHE__URL": "redis://rag:hunter2@cache:port"},
+        {"RAG_CACHE": "redis://rag:hunter2@cache"},
+        {"RAG_CACHE__PASSWORD": "hunter2"},
+    ],
+    ids=lambda variables: next(reversed(variables.values())),
+)
+def test_a_mistake_is_told_without_the_password(env, variables):
+    env(**variables)
+
+    with pytest.raises(Misconfigured) as caught:
+        load()
+
+    assert "hunter2" not in "".join(format_exception(caught.value))
+
+
+def test_a_profile_that_is_not_yaml_is_told_without_its_text(profile):
+    assert "hunter2" not in refused(profile=profile('cache: {url: "redis://:hunter2@cache" x}'))
 
 
 def test_settings_do_not_change():
