@@ -64,11 +64,12 @@ class _Connection(asyncio.Protocol):
             self._done.set_result(None)
 
     def _send(self) -> None:
-        self._sent = time.perf_counter()
-        if self._sent > self._ends:
+        if time.perf_counter() > self._ends:
             self._transport.close()
-        else:
-            self._transport.write(next(self._requests))
+            return
+        request = next(self._requests)
+        self._sent = time.perf_counter()
+        self._transport.write(request)
 
 
 def run(
