@@ -156,7 +156,7 @@ def main() -> None:
     models = load_settings().models_dir
     collection = beir.load(options.collection)
     texts = [
-        f"{upload.title or ''} {upload.content.decode()}".strip()
+        f"{upload.title or ''} {upload.content.read().decode()}".strip()
         for upload in itertools.islice(collection.uploads(), TEXTS)
     ]
     with torch_on(options.torch_python, options.torch_model) as by_torch:

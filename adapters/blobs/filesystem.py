@@ -7,9 +7,14 @@ import contextlib
 import os
 import shutil
 import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO, Final
 
 from orchestrator.domain.errors import NotFound, Unavailable
+
+COPY_BYTES: Final = 1 << 20
 
 
 class FilesystemBlobs:
@@ -18,18 +23,17 @@ class FilesystemBlobs:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    async def put(self, key: str, content: bytes) -> None:
+    async def put(self, key: str, content: BinaryIO) -> None:
         """Write beside, flush to disk, and rename."""
         await asyncio.to_thread(self._write, self._path(key), content)
 
-    async def get(self, key: str) -> bytes:
-        """Read the file."""
-        try:
-            return await asyncio.to_thread(self._path(key).read_bytes)
-        except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
-            raise NotFound(f"no blob is stored under '{key}'") from error
-        except OSError as error:
-            raise Unavailable("blobs", error.strerror or "an error of the disk") from error
+    @asynccontextmanager
+    async def local(self, key: str) -> AsyncIterator[Path]:
+        """The file itself."""
+        path = self._path(key)
+        if not await asyncio.to_thread(path.is_file):
+            raise NotFound(f"no blob is stored under '{key}'")
+        yield path
 
     async def purge(self, prefix: str) -> None:
         """Remove the folder of that name."""
@@ -57,12 +61,12 @@ class FilesystemBlobs:
         return self._folder.joinpath(*parts)
 
     @staticmethod
-    def _write(path: Path, content: bytes) -> None:
+    def _write(path: Path, content: BinaryIO) -> None:
         beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with beside.open("wb") as file:
-                file.write(content)
+                shutil.copyfileobj(content, file, COPY_BYTES)
                 file.flush()
                 os.fsync(file.fileno())
             beside.replace(path)

@@ -180,7 +180,7 @@ async def _enqueue(
             number=number,
             title=arrival.upload.title or "",
             media_type=arrival.media_type,
-            size=len(arrival.upload.content),
+            size=arrival.size,
             content_hash=arrival.content_hash,
             blob_key=arrival.blob_key,
             created_at=now,

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Sequence
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Final
 
 import puremagic
 
 from adapters.parser.html import HtmlParser
 from adapters.parser.markdown import MarkdownParser
-from adapters.parser.text import TextParser, decode
+from adapters.parser.text import TextParser
 from orchestrator.domain.documents import ParsedDocument
 from orchestrator.domain.errors import Unsupported
-from orchestrator.ports.parser import Parser
+from orchestrator.ports.parser import HEAD_BYTES, Parser
 
-HEAD_BYTES: Final = 4096
 _HTML: Final = re.compile(
     rb"\s*(?:<!--.*?-->\s*)*<(?:!doctype html|html|head|body)\b", re.IGNORECASE | re.DOTALL
 )
@@ -26,31 +26,38 @@ _SIGNED: Final = (b"%PDF-", b"PK\x03\x04", b"{\\rtf")
 
 
 class ParserRegistry:
-    """`orchestrator.ports.parser.Parsers` for text, Markdown and HTML."""
+    """`orchestrator.ports.parser.Parsers` on a thread: for files that are trusted."""
 
     def __init__(self, parsers: Sequence[Parser] | None = None) -> None:
         chosen = parsers or (TextParser(), MarkdownParser(), HtmlParser())
         self._parsers = {kind: parser for parser in chosen for kind in parser.media_types}
 
-    def sniff(self, content: bytes, filename: str) -> str:
+    def sniff(self, head: bytes, filename: str) -> str:
         """Text by its bytes; HTML by its first tag; Markdown by the name's ending."""
-        if not content.strip():
+        if not head.strip() and len(head) < HEAD_BYTES:
             raise Unsupported(f"'{filename}' is empty", code="empty_document", field="file")
-        head = content[:HEAD_BYTES].removeprefix(b"\xef\xbb\xbf")
+        head = head[:HEAD_BYTES].removeprefix(b"\xef\xbb\xbf")
         if head.startswith(_SIGNED) or (_CONTROL.search(head) and not head.startswith(_WIDE)):
             raise Unsupported(
-                f"'{filename}' is not text: it looks like {_guess(content)}; this service reads "
+                f"'{filename}' is not text: it looks like {_guess(head)}; this service reads "
                 f"{', '.join(sorted(self._parsers))}",
                 field="file",
             )
-        decode(content)
         ending = PurePath(filename).suffix.casefold()
         if _HTML.match(head) or ending in {".html", ".htm", ".xhtml"}:
             return "text/html"
         return "text/markdown" if ending in {".md", ".markdown"} else "text/plain"
 
-    def parse(self, content: bytes, media_type: str) -> ParsedDocument:
+    async def parse(self, file: Path, media_type: str) -> ParsedDocument:
         """Hand over to the parser of that type."""
+        return await asyncio.to_thread(lambda: self.read(file.read_bytes(), media_type))
+
+    def read(self, content: bytes, media_type: str) -> ParsedDocument:
+        """Extract the text; blocking.
+
+        Raises:
+            Unsupported: when no parser reads that type, or the bytes are of another.
+        """
         try:
             parser = self._parsers[media_type]
         except KeyError:

@@ -6,6 +6,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Final
 from weakref import WeakKeyDictionary
@@ -110,7 +111,7 @@ def read_corpus(path: Path) -> list[Upload]:
     return [
         Upload(
             source_id=entry.source_id,
-            content=entry.text.encode(),
+            content=BytesIO(entry.text.encode()),
             filename=f"{entry.source_id}.txt",
             title=entry.title,
             metadata=entry.metadata,

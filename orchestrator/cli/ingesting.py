@@ -106,10 +106,10 @@ async def _submit(
     waiting: dict[str, str] = {}
     for source_id, path in files.items():
         try:
-            content = await asyncio.to_thread(path.read_bytes)
-            registered = await application.ingestion.submit(
-                workspace, Upload(source_id, content, path.name)
-            )
+            with path.open("rb") as content:
+                registered = await application.ingestion.submit(
+                    workspace, Upload(source_id, content, path.name)
+                )
         except (OSError, Rejected) as error:
             summary.failed[source_id] = str(error)
             progress.advance()

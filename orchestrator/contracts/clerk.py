@@ -57,7 +57,14 @@ class Clerk:
         )
         return await self.catalog.documents.register(
             self.uid,
-            Arrival(given, document_id, "text/plain", digest, f"{self.uid}/{document_id}/{digest}"),
+            Arrival(
+                given,
+                document_id,
+                "text/plain",
+                len(data),
+                digest,
+                f"{self.uid}/{document_id}/{digest}",
+            ),
         )
 
     async def claim(self) -> Job:

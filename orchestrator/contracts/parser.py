@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -200,11 +201,19 @@ class ParsersContract:
             ("text/html", "# Refunds are"),
         ],
     )
-    def test_the_parser_of_the_media_type_reads_the_text(
-        self, parsers: Parsers, media_type: str, text: str
+    async def test_the_parser_of_the_media_type_reads_the_text(
+        self, parsers: Parsers, tmp_path: Path, media_type: str, text: str
     ) -> None:
-        assert parsers.parse(b"# Refunds <b>are</b>", media_type).text == text
+        file = tmp_path / "file"
+        file.write_bytes(b"# Refunds <b>are</b>")
 
-    def test_a_media_type_that_no_parser_reads_is_unsupported(self, parsers: Parsers) -> None:
+        assert (await parsers.parse(file, media_type)).text == text
+
+    async def test_a_media_type_that_no_parser_reads_is_unsupported(
+        self, parsers: Parsers, tmp_path: Path
+    ) -> None:
+        file = tmp_path / "file"
+        file.write_bytes(b"text")
+
         with pytest.raises(Unsupported, match="image/png"):
-            parsers.parse(b"text", "image/png")
+            await parsers.parse(file, "image/png")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+
 from orchestrator.domain.answers import Answer, Meta, Query, Source, Usage
 from orchestrator.domain.documents import Chunk, Upload
 from orchestrator.domain.filters import Metadata
@@ -88,4 +90,4 @@ def upload(
     acl: frozenset[str] = frozenset({EVERYONE}),
 ) -> Upload:
     """A text file that everyone may see."""
-    return Upload(source_id, content, source_id, title, metadata or {}, acl)
+    return Upload(source_id, BytesIO(content), source_id, title, metadata or {}, acl)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import BinaryIO
 
 from orchestrator.domain.filters import Metadata
 from orchestrator.domain.identity import EVERYONE
@@ -24,14 +25,14 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file as it was handed over: identity, rights and bytes.
+    """A file as it was handed over: identity, rights and bytes, which are read from the start.
 
     `source_id` names the document within its workspace for good: a second upload under the same
     one is a new version. `acl` are the groups that may see it.
     """
 
     source_id: str
-    content: bytes
+    content: BinaryIO
     filename: str
     title: str | None = None
     metadata: Metadata = field(default_factory=dict)
@@ -94,12 +95,18 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class ParsedDocument:
-    """What a parser read: plain text, with headings and page starts as character offsets."""
+    """What a parser read: plain text, with headings and page starts as character offsets.
+
+    `properties` are what the file says of itself: `author`, `created`, `modified`, `language`.
+    `warnings` say in words what could not be read, such as `page 3 has no text layer`.
+    """
 
     text: str
     title: str | None = None
     headings: Sequence[Heading] = ()
     pages: Sequence[int] = ()
+    properties: Mapping[str, str] = field(default_factory=dict)
+    warnings: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

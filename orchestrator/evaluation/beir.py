@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,7 +29,7 @@ class Collection:
             title, text = str(entry.get("title") or ""), str(entry["text"])
             yield Upload(
                 source_id=str(entry["_id"]),
-                content=(text if text.strip() else title).encode(),
+                content=BytesIO((text if text.strip() else title).encode()),
                 filename=f"{entry['_id']}.txt",
                 title=title or None,
             )

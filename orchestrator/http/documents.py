@@ -48,16 +48,15 @@ async def upload(
 
     The same `source_id` again is a new version; the same bytes again are no change.
     """
-    name = file.filename or source_id or "document"
     limit = app.settings.http.max_upload_bytes
-    content = await file.read(limit + 1)
-    if len(content) > limit:
+    if file.size is not None and file.size > limit:
         raise TooLarge(f"a document holds at most {limit} bytes", field="file")
+    name = file.filename or source_id or "document"
     registered = await app.ingestion.submit(
         workspace,
         Upload(
             source_id=(source_id or name).strip() or name,
-            content=content,
+            content=file.file,
             filename=name,
             title=title,
             metadata=_read_metadata(metadata),

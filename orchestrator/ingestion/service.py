@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import replace
-from typing import Final, Protocol
+from typing import BinaryIO, Final, Protocol
 
 from orchestrator.domain.documents import Document, Receipt, Status, Upload
 from orchestrator.domain.errors import Conflict, NotFound, TooLarge
@@ -19,12 +20,13 @@ from orchestrator.indexing.shelf import LEASE_S
 from orchestrator.ingestion.purging import Purger
 from orchestrator.ports.blobs import BlobStore
 from orchestrator.ports.catalog import Arrival, Catalog, Registered
-from orchestrator.ports.parser import Parsers
+from orchestrator.ports.parser import HEAD_BYTES, Parsers
 
 SETTLE_S: Final = 2.0
 PURGE_S: Final = 2.0
 FOLLOW_S: Final = 0.1
 FOLLOWED: Final = 500
+PIECE_BYTES: Final = 1 << 20
 
 
 class Observer(Protocol):
@@ -71,14 +73,15 @@ class Ingestion:
             TooLarge, Unsupported: for content that this service does not take.
         """
         found = await self._catalog.workspaces.get(workspace)
-        if len(upload.content) > self._max_bytes:
+        size = await asyncio.to_thread(upload.content.seek, 0, os.SEEK_END)
+        if size > self._max_bytes:
             raise TooLarge(f"a document holds at most {self._max_bytes} bytes", field="file")
-        media_type = await asyncio.to_thread(self._parsers.sniff, upload.content, upload.filename)
-        digest = hashlib.sha256(upload.content).hexdigest()
+        head, digest = await asyncio.to_thread(_inspected, upload.content)
+        media_type = self._parsers.sniff(head, upload.filename)
         try:
-            registered = await self._register(found.uid, upload, media_type, digest)
+            registered = await self._register(found.uid, upload, media_type, size, digest)
         except Conflict:  # another upload made the document meanwhile: this is its next version
-            registered = await self._register(found.uid, upload, media_type, digest)
+            registered = await self._register(found.uid, upload, media_type, size, digest)
         self.arrived.set()
         return registered
 
@@ -165,15 +168,18 @@ class Ingestion:
         purge.add_done_callback(ended)
         return purge
 
-    async def _register(self, uid: str, upload: Upload, media_type: str, digest: str) -> Registered:
+    async def _register(
+        self, uid: str, upload: Upload, media_type: str, size: int, digest: str
+    ) -> Registered:
         known = await self._catalog.documents.find(uid, upload.source_id)
         document_id = known.id if known else uuid.uuid4().hex
         key = f"{uid}/{document_id}/{digest}"
         if not (known and known.content_hash == digest):
+            await asyncio.to_thread(upload.content.seek, 0)
             await self._blobs.put(key, upload.content)
         try:
             return await self._catalog.documents.register(
-                uid, Arrival(upload, document_id, media_type, digest, key)
+                uid, Arrival(upload, document_id, media_type, size, digest, key)
             )
         except Conflict:
             await self._blobs.purge(f"{uid}/{document_id}")
@@ -189,3 +195,13 @@ class Ingestion:
         except NotFound:  # deleted meanwhile
             return False
         return (await self._library.shelf(workspace.name)).revision >= document.revision
+
+
+def _inspected(content: BinaryIO) -> tuple[bytes, str]:
+    """How a file begins, and the SHA-256 of the whole of it."""
+    content.seek(0)
+    head = content.read(HEAD_BYTES)
+    digest = hashlib.sha256(head)
+    while piece := content.read(PIECE_BYTES):
+        digest.update(piece)
+    return head, digest.hexdigest()

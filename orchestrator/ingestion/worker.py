@@ -13,7 +13,7 @@ from typing import Final, Protocol
 from orchestrator.domain.documents import Piece, text_hash
 from orchestrator.domain.errors import Conflict, NotFound, RagError, Rejected, Unavailable
 from orchestrator.domain.workspaces import WorkspaceConfig
-from orchestrator.ingestion.reading import read
+from orchestrator.ingestion.cutting import cut
 from orchestrator.ports.blobs import BlobStore
 from orchestrator.ports.catalog import Catalog, Publication, Work
 from orchestrator.ports.embedder import Embedder
@@ -133,9 +133,10 @@ class Worker:
             await self._fail(job, f"gave up after {MAX_ATTEMPTS} attempts")
             return None
         try:
-            content = await self._blobs.get(work.blob_key)
+            async with self._blobs.local(work.blob_key) as file:
+                parsed = await self._parsers.parse(file, work.document.media_type)
             title, pieces, texts = await asyncio.to_thread(
-                read, content, work, self._parsers, config.chunking, embedder
+                cut, parsed, work, config.chunking, embedder
             )
         except Unavailable:
             raise

@@ -1,17 +1,19 @@
 """The store of original files."""
 
-from typing import Protocol
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import BinaryIO, Protocol
 
 
 class BlobStore(Protocol):
     """Bytes by key; a key is a relative path of `workspace uid / document id / content hash`."""
 
-    async def put(self, key: str, content: bytes) -> None:
-        """Store the bytes durably; the same key twice overwrites."""
+    async def put(self, key: str, content: BinaryIO) -> None:
+        """Store what is left of the file durably, a piece at a time; the same key overwrites."""
         ...
 
-    async def get(self, key: str) -> bytes:
-        """The bytes.
+    def local(self, key: str) -> AbstractAsyncContextManager[Path]:
+        """The bytes as a local file, to be read only, for as long as the block runs.
 
         Raises:
             NotFound: when nothing is stored under the key.

@@ -72,6 +72,7 @@ class Arrival:
     upload: Upload
     document_id: str
     media_type: str
+    size: int
     content_hash: str
     blob_key: str
 

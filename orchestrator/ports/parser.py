@@ -1,8 +1,12 @@
 """Parsing: bytes to text with structure."""
 
-from typing import Protocol
+from pathlib import Path
+from typing import Final, Protocol
 
 from orchestrator.domain.documents import ParsedDocument
+
+HEAD_BYTES: Final = 4096
+"""How much of a file's beginning tells what kind it is."""
 
 
 class Parser(Protocol):
@@ -11,7 +15,7 @@ class Parser(Protocol):
     media_types: frozenset[str]
 
     def parse(self, content: bytes) -> ParsedDocument:
-        """Extract the text. Blocking: the caller runs it on a thread or in a process.
+        """Extract the text; blocking, and with no limit of its own on time or memory.
 
         Raises:
             Unsupported: when the bytes are not what the media type says.
@@ -22,14 +26,19 @@ class Parser(Protocol):
 class Parsers(Protocol):
     """Every parser of a deployment behind one door."""
 
-    def sniff(self, content: bytes, filename: str) -> str:
-        """The media type, from the bytes first; the name only tells kinds of text apart.
+    def sniff(self, head: bytes, filename: str) -> str:
+        """The media type, from the first `HEAD_BYTES`; the name only tells relatives apart.
 
         Raises:
             Unsupported: when no parser reads it, naming what it seems to be.
         """
         ...
 
-    def parse(self, content: bytes, media_type: str) -> ParsedDocument:
-        """Extract the text with the parser of that media type; blocking."""
+    async def parse(self, file: Path, media_type: str) -> ParsedDocument:
+        """Extract the text with the parser of that media type, within the deployment's limits.
+
+        Raises:
+            Unsupported: when the bytes are not what the media type says, or go beyond a limit.
+            Unavailable: when nothing can be parsed now.
+        """
         ...

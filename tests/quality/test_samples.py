@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -50,7 +51,7 @@ async def _asked(settings) -> dict[str, Answer]:
         for path in sorted(documents.rglob("*.*")):
             source_id = path.relative_to(documents).as_posix()
             await app.ingestion.submit(
-                DEFAULT_WORKSPACE, Upload(source_id, path.read_bytes(), path.name)
+                DEFAULT_WORKSPACE, Upload(source_id, BytesIO(path.read_bytes()), path.name)
             )
         while await app.worker.step():
             pass

@@ -37,7 +37,7 @@ def test_documents_are_uploads_under_their_own_ids(folder):
     assert [one.source_id for one in uploads] == [entry["_id"] for entry in CORPUS]
     assert [one.filename for one in uploads] == ["refunds.txt", "travel.txt", "remote.txt"]
     assert [one.title for one in uploads] == ["Refund policy", "Travel policy", None]
-    assert uploads[0].content == b"Refunds are paid within 7 days."
+    assert uploads[0].content.read() == b"Refunds are paid within 7 days."
 
 
 def test_a_document_without_text_is_its_title(folder):
@@ -45,7 +45,7 @@ def test_a_document_without_text_is_its_title(folder):
 
     (upload,) = load(folder).uploads()
 
-    assert upload.content == b"Only a title"
+    assert upload.content.read() == b"Only a title"
 
 
 def test_numbers_may_be_ids(folder):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from io import BytesIO
 
 import pytest
 
@@ -25,7 +26,8 @@ class Ingestion:
         self.duplicate = False
 
     async def submit(self, workspace, upload):
-        self.uploads.append((workspace, upload))
+        kept = replace(upload, content=BytesIO(upload.content.read()))
+        self.uploads.append((workspace, kept))
         return Registered(document("d1", title=upload.title or ""), self.duplicate)
 
     async def document(self, document_id):
@@ -69,7 +71,7 @@ async def test_a_file_alone_is_a_document_for_everyone(keeping):
 
     assert workspace == "default"
     assert (upload.source_id, upload.filename) == ("refunds.txt", "refunds.txt")
-    assert (upload.content, upload.title) == (b"Refunds are paid.", None)
+    assert (upload.content.getvalue(), upload.title) == (b"Refunds are paid.", None)
     assert (upload.metadata, upload.acl) == ({}, {"everyone"})
 
 
@@ -202,13 +204,13 @@ async def test_a_file_that_is_too_large_is_refused(small, size):
 async def test_a_file_at_the_limit_is_taken(small):
     _, upload = await uploaded(small, b"x" * 1000)
 
-    assert len(upload.content) == 1000
+    assert len(upload.content.getvalue()) == 1000
 
 
 async def test_a_file_may_be_larger_than_a_question(keeping):
     _, upload = await uploaded(keeping, b"x" * 1_200_000)
 
-    assert len(upload.content) == 1_200_000
+    assert len(upload.content.getvalue()) == 1_200_000
 
 
 async def test_documents_are_listed_page_by_page(keeping):

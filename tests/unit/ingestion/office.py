@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 from adapters.embedder.mock import MockEmbedder
@@ -135,11 +138,15 @@ class Office:
     async def work(self, document_id: str, version: int) -> Work | None:
         return self.works.get(document_id)
 
-    async def get(self, key: str) -> bytes:
+    @asynccontextmanager
+    async def local(self, key: str) -> Any:
         self._asked("get")
         if key not in self.stored:
             raise NotFound(f"no blob is stored under '{key}'")
-        return self.stored[key]
+        with NamedTemporaryFile() as file:
+            file.write(self.stored[key])
+            file.flush()
+            yield Path(file.name)
 
     async def known(self, model: str, hashes: Any) -> frozenset[bytes]:
         return frozenset(self.table) & frozenset(hashes)

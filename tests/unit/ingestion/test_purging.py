@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from orchestrator.contracts.blobs import get, put
 from orchestrator.contracts.clerk import Clerk
 from orchestrator.domain.errors import NotFound, Rejected
 from orchestrator.ingestion.purging import Purger
@@ -38,7 +39,7 @@ def cleaning(catalog, blobs):
 async def receipt(catalog, clerk, blobs):
     """Of a document that was deleted just now, its bytes still stored."""
     document = await clerk.keep("Refunds are paid.")
-    await blobs.put(f"{clerk.uid}/{document.id}/c0ffee", b"Refunds are paid.")
+    await put(blobs, f"{clerk.uid}/{document.id}/c0ffee", b"Refunds are paid.")
     return await catalog.deletions.document(document.id)
 
 
@@ -48,7 +49,7 @@ async def test_every_store_is_purged(cleaning, clerk, blobs, receipt):
     assert (after.stores, after.complete) == (ALL_PURGED, True)
     assert [one.purged for one in cleaning.caches] == [[clerk.uid]] * 2
     with pytest.raises(NotFound):
-        await blobs.get(f"{clerk.uid}/{receipt.document_id}/c0ffee")
+        await get(blobs, f"{clerk.uid}/{receipt.document_id}/c0ffee")
 
 
 async def test_the_indexes_have_caught_up_and_are_saved_before_they_count_as_purged(
@@ -195,14 +196,14 @@ async def test_a_document_that_was_erased_meanwhile_leaves_the_others_to_be_purg
 
 async def test_a_deleted_workspace_is_purged_from_every_store(cleaning, catalog, clerk, blobs):
     document = await clerk.keep("Refunds are paid.")
-    await blobs.put(f"{clerk.uid}/{document.id}/c0ffee", b"Refunds are paid.")
+    await put(blobs, f"{clerk.uid}/{document.id}/c0ffee", b"Refunds are paid.")
     uid = await catalog.deletions.workspace("policies")
 
     assert await cleaning.purger.workspace(uid)
     assert [one.purged for one in cleaning.caches] == [[uid]] * 2
     assert [one.dropped for one in cleaning.stores] == [[uid]] * 2
     with pytest.raises(NotFound):
-        await blobs.get(f"{uid}/{document.id}/c0ffee")
+        await get(blobs, f"{uid}/{document.id}/c0ffee")
     with pytest.raises(NotFound):
         await catalog.documents.get(document.id)
 
