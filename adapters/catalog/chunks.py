@@ -30,6 +30,7 @@ _READ: Final = str(
         chunks.c.end,
         chunks.c.section,
         chunks.c.page,
+        chunks.c.asked,
     )
     .join(documents, documents.c.id == chunks.c.document_id)
     .join(
@@ -57,16 +58,17 @@ class SqlChunks:
         return [Chunk(*row) for row in rows]
 
     async def texts(self, ids: Ids) -> AsyncIterator[tuple[Ids, Sequence[str]]]:
-        """Read what was embedded: title, section and text."""
+        """Read what was embedded."""
         for start in range(0, len(ids), BATCH):
             found = await self.read(ids[start : start + BATCH].tolist())
             yield (
                 np.array([chunk.id for chunk in found], np.int64),
-                [
-                    Piece(chunk.text, chunk.start, chunk.end, chunk.section).embedded(chunk.title)
-                    for chunk in found
-                ],
+                [_piece(chunk).embedded(chunk.title) for chunk in found],
             )
+
+
+def _piece(chunk: Chunk) -> Piece:
+    return Piece(chunk.text, chunk.start, chunk.end, chunk.section, chunk.page, chunk.asked)
 
 
 class SqlVectors:

@@ -11,12 +11,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.catalog.database import Database
 from adapters.catalog.documents import receipt
+from adapters.catalog.holdings import grow
 from adapters.catalog.schema import (
+    batch_items,
+    batches,
     changes,
     chunks,
     configurations,
     documents,
+    holdings,
     jobs,
+    replies,
     vectors,
     versions,
     workspaces,
@@ -24,6 +29,7 @@ from adapters.catalog.schema import (
 from adapters.catalog.workspaces import advance
 from orchestrator.domain.documents import Receipt
 from orchestrator.domain.errors import NotFound
+from orchestrator.domain.quotas import Holding
 from orchestrator.ports.catalog import Unpurged
 
 PENDING = "pending: not purged yet"
@@ -46,6 +52,14 @@ class SqlDeletions:
             if row.deleted_at is not None:
                 return receipt(row)
             revision = await advance(connection, row.workspace, "deleted", document_id)
+            size = select(versions.c.size).where(
+                versions.c.document_id == document_id, versions.c.number == row.version
+            )
+            freed = (await connection.execute(size)).scalar_one()
+            await grow(connection, row.workspace, Holding(-1, -freed))
+            await connection.execute(
+                update(replies).where(replies.c.about == document_id).values(body=None)
+            )
             stores = {"catalog": "purged"} | dict.fromkeys(STORES, PENDING)
             await connection.execute(
                 update(documents)
@@ -107,10 +121,20 @@ class SqlDeletions:
     async def erase(self, uid: str) -> None:
         """Delete every row of a workspace."""
         mine = select(documents.c.id).where(documents.c.workspace == uid)
+        named = select(batches.c.id).where(batches.c.workspace == uid)
         async with self._database.write() as connection:
             await erase_chunks(connection, chunks.c.workspace == uid)
             await connection.execute(delete(versions).where(versions.c.document_id.in_(mine)))
-            for table in (jobs, documents, changes, configurations):
+            await connection.execute(delete(batch_items).where(batch_items.c.batch_id.in_(named)))
+            for table in (
+                jobs,
+                documents,
+                changes,
+                configurations,
+                holdings,
+                batches,
+                replies,
+            ):
                 await connection.execute(delete(table).where(table.c.workspace == uid))
             await connection.execute(delete(workspaces).where(workspaces.c.uid == uid))
         await self._database.checkpoint()

@@ -11,11 +11,13 @@ from sqlalchemy import Row, Select, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.catalog.database import Database
+from adapters.catalog.holdings import grow, held
 from adapters.catalog.schema import configurations, documents, jobs, versions, workspaces
 from adapters.catalog.workspaces import advance
 from orchestrator.domain.documents import Document, Receipt, Status
 from orchestrator.domain.errors import Conflict, NotFound
 from orchestrator.domain.identity import Principal
+from orchestrator.domain.quotas import UNLIMITED, Holding, Quota
 from orchestrator.ports.catalog import Arrival, Registered, Work
 
 
@@ -31,7 +33,9 @@ class SqlDocuments:
             row = (await connection.execute(_live(workspace, source_id))).first()
         return document(row) if row else None
 
-    async def register(self, workspace: str, arrival: Arrival) -> Registered:
+    async def register(
+        self, workspace: str, arrival: Arrival, *, quota: Quota = UNLIMITED
+    ) -> Registered:
         """Insert a document or its next version; the same bytes may only change rights."""
         async with self._database.write() as connection:
             alive = select(workspaces.c.uid).where(
@@ -44,13 +48,21 @@ class SqlDocuments:
             if known is not None and known.id != arrival.document_id:
                 raise Conflict("the source id was taken meanwhile", code="source_taken")
             if known is None:
+                await grow(connection, workspace, Holding(1, arrival.size), quota)
                 await _insert(connection, workspace, arrival)
             elif not _same(known, arrival):
+                more = Holding(0, arrival.size - known.size)
+                await grow(connection, workspace, more, quota)
                 await _replace(connection, known, arrival)
             elif known.metadata != arrival.upload.metadata or known.acl != arrival.upload.acl:
                 await _regrant(connection, known, arrival)
             row = (await connection.execute(_live(workspace, arrival.upload.source_id))).one()
         return Registered(document(row), duplicate=known is not None and _same(known, arrival))
+
+    async def holding(self, workspace: str) -> Holding:
+        """Read the counters."""
+        async with self._database.read() as connection:
+            return await held(connection, workspace)
 
     async def get(self, document_id: str) -> Document:
         """Read by id."""

@@ -176,6 +176,7 @@ def _values(workspace: str, publication: Publication, revision: int) -> list[dic
             "end": piece.end,
             "section": piece.section,
             "page": piece.page,
+            "asked": piece.asked,
             "added": revision,
         }
         for piece, text_hash in zip(publication.pieces, publication.hashes, strict=True)

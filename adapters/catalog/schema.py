@@ -4,6 +4,7 @@ from typing import Final
 
 from sqlalchemy import (
     JSON,
+    Boolean,
     Column,
     Float,
     Index,
@@ -13,10 +14,11 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
+    false,
     text,
 )
 
-HEAD: Final = "0001"
+HEAD: Final = "0003"
 """The newest migration; `tests/unit` proves that it is, and that it makes these tables."""
 
 metadata = MetaData()
@@ -102,6 +104,7 @@ chunks = Table(
     Column("added", Integer, nullable=False),
     Column("removed", Integer),
     Column("removed_at", Float),
+    Column("asked", Boolean, nullable=False, server_default=false()),
     Index("ix_chunks_added", "workspace", "added"),
     Index("ix_chunks_removed", "workspace", "removed"),
     Index("ix_chunks_document", "document_id"),
@@ -143,4 +146,62 @@ jobs = Table(
     Column("created_at", Float, nullable=False),
     Index("ix_jobs_document", "document_id"),
     sqlite_autoincrement=True,
+)
+
+holdings = Table(
+    "holdings",
+    metadata,
+    Column("workspace", Text, primary_key=True),
+    Column("documents", Integer, nullable=False),
+    Column("bytes", Integer, nullable=False),
+)
+
+batches = Table(
+    "batches",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("workspace", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("plan", JSON, nullable=False),
+    Column("waiting", Integer, nullable=False),
+    Column("total", Integer, nullable=False),
+    Column("claimed_by", Text),
+    Column("claimed_until", Float, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("updated_at", Float, nullable=False),
+    Index("ix_batches_waiting", "claimed_until", sqlite_where=text("waiting > 0")),
+    Index("ix_batches_workspace", "workspace"),
+)
+
+batch_items = Table(
+    "batch_items",
+    metadata,
+    Column("batch_id", Text, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("source_id", Text, nullable=False),
+    Column("standing", Text, nullable=False),
+    Column("depth", Integer, nullable=False),
+    Column("given", JSON),
+    Column("document_id", Text),
+    Column("code", Text),
+    Column("reason", Text),
+    PrimaryKeyConstraint("batch_id", "number"),
+    Index("ix_batch_items_source", "batch_id", "source_id", unique=True),
+)
+
+replies = Table(
+    "replies",
+    metadata,
+    Column("subject", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("workspace", Text, nullable=False),
+    Column("location", Text),
+    Column("body", JSON),
+    Column("about", Text),
+    Column("claimed_until", Float, nullable=False),
+    Column("created_at", Float, nullable=False),
+    PrimaryKeyConstraint("subject", "key"),
+    Index("ix_replies_about", "about"),
+    Index("ix_replies_created", "created_at"),
 )

@@ -8,11 +8,13 @@ from pathlib import Path
 
 from sqlalchemy import text
 
+from adapters.catalog.batches import SqlBatches, SqlErrands
 from adapters.catalog.chunks import SqlChunks, SqlVectors
 from adapters.catalog.database import Database
 from adapters.catalog.deletions import SqlDeletions
 from adapters.catalog.documents import SqlDocuments
 from adapters.catalog.log import SqlLog
+from adapters.catalog.replies import SqlReplies
 from adapters.catalog.workspaces import SqlWorkspaces
 
 
@@ -27,6 +29,9 @@ class SqliteCatalog:
         self.log = SqlLog(database)
         self.chunks = SqlChunks(database)
         self.vectors = SqlVectors(database)
+        self.batches = SqlBatches(database)
+        self.errands = SqlErrands(database)
+        self.replies = SqlReplies(database)
 
     async def ping(self) -> None:
         """Read one constant."""

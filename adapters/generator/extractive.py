@@ -31,11 +31,12 @@ SECOND: Final = 0.7
 
 @dataclass(frozen=True, slots=True)
 class _Sentence:
-    """A candidate: its place, its words, and the words around it."""
+    """A candidate: its place, what is quoted of it, what it says, its words, and those around."""
 
     passage: int
     start: int
     text: str
+    meaning: str
     words: frozenset[str]
     around: frozenset[str]
 
@@ -100,7 +101,7 @@ class ExtractiveGenerator:
         if self._embedder is None or not ranked:
             return [(score, one, None) for score, one in ranked]
         asked = await self._embedder.embed_query(question)
-        vectors = await self._embedder.embed([one.text for _, one in ranked])
+        vectors = await self._embedder.embed([one.meaning for _, one in ranked])
         cosines = (vectors @ asked).tolist()
         closer = [(s + c, one, c) for (s, one), c in zip(ranked, cosines, strict=True)]
         return sorted(closer, key=lambda scored: -scored[0])
@@ -180,16 +181,20 @@ class _Question:
 
 def _cut(number: int, passage: Passage) -> list[_Sentence]:
     chunk = passage.chunk
+    if chunk.asked and chunk.section:  # it is its question that says what the answer is about
+        words, around = frozenset(terms(chunk.section)), frozenset(terms(chunk.text))
+        return [_Sentence(number, 0, chunk.text, chunk.section, words, around - words)]
     spans = [(a, b) for a, b in sentences(chunk.text) if _quote(chunk.text[a:b])]
-    words = [frozenset(terms(chunk.text[start:end])) for start, end in spans]
+    by_span = [frozenset(terms(chunk.text[start:end])) for start, end in spans]
     titles = frozenset(terms(f"{chunk.title} {chunk.section or ''}"))
     return [
         _Sentence(
             number,
             start,
             chunk.text[start:end],
-            words[at],
-            titles.union(*words[max(at - 1, 0) : at], *words[at + 1 : at + 2]) - words[at],
+            chunk.text[start:end],
+            by_span[at],
+            titles.union(*by_span[max(at - 1, 0) : at], *by_span[at + 1 : at + 2]) - by_span[at],
         )
         for at, (start, end) in enumerate(spans)
     ]

@@ -12,8 +12,9 @@ import puremagic
 
 from adapters.parser.html import HtmlParser
 from adapters.parser.markdown import MarkdownParser
+from adapters.parser.qa import QaParser
 from adapters.parser.text import TextParser
-from orchestrator.domain.documents import ParsedDocument
+from orchestrator.domain.documents import QA_MEDIA_TYPE, ParsedDocument
 from orchestrator.domain.errors import Unsupported
 from orchestrator.ports.parser import HEAD_BYTES, Parser
 
@@ -29,7 +30,7 @@ class ParserRegistry:
     """`orchestrator.ports.parser.Parsers` on a thread: for files that are trusted."""
 
     def __init__(self, parsers: Sequence[Parser] | None = None) -> None:
-        chosen = parsers or (TextParser(), MarkdownParser(), HtmlParser())
+        chosen = parsers or (TextParser(), MarkdownParser(), HtmlParser(), QaParser())
         self._parsers = {kind: parser for parser in chosen for kind in parser.media_types}
 
     def sniff(self, head: bytes, filename: str) -> str:
@@ -40,7 +41,7 @@ class ParserRegistry:
         if head.startswith(_SIGNED) or (_CONTROL.search(head) and not head.startswith(_WIDE)):
             raise Unsupported(
                 f"'{filename}' is not text: it looks like {_guess(head)}; this service reads "
-                f"{', '.join(sorted(self._parsers))}",
+                f"{', '.join(sorted(self._parsers.keys() - {QA_MEDIA_TYPE}))}",
                 field="file",
             )
         ending = PurePath(filename).suffix.casefold()

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import delete, func, or_, select, update
 
 from adapters.catalog.database import Database
 from adapters.catalog.schema import documents, jobs
 from adapters.presence import Presence
 from orchestrator.domain.documents import Status
-from orchestrator.ports.queue import Job
+from orchestrator.ports.queue import Backlog, Job
 
 
 class LocalQueue:
@@ -74,3 +74,12 @@ class LocalQueue:
                 .where(documents.c.deleted_at.is_(None))
                 .values(status=Status.FAILED, error=reason, updated_at=time.time())
             )
+
+    async def backlog(self) -> Backlog:
+        """Count the rows that no claim covers."""
+        now = time.time()
+        free = or_(jobs.c.claimed_until.is_(None), jobs.c.claimed_until < now)
+        query = select(func.count(), func.min(jobs.c.created_at)).where(free)
+        async with self._database.read() as connection:
+            waiting, oldest = (await connection.execute(query)).one()
+        return Backlog(waiting, max(0.0, now - oldest) if oldest else 0.0)

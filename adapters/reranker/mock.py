@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from adapters.analysis import terms
 from orchestrator.domain.answers import Query
+from orchestrator.domain.documents import Chunk
 from orchestrator.domain.passages import Passage, StageScore
 
 
@@ -19,7 +20,7 @@ class MockReranker:
         """Sort by overlap, which becomes the score."""
         wanted = set(terms(query.text))
         scored = [
-            (len(wanted & set(terms(passage.chunk.text))) / (len(wanted) or 1), passage)
+            (len(wanted & set(terms(_said(passage.chunk)))) / (len(wanted) or 1), passage)
             for passage in passages
         ]
         scored.sort(key=lambda pair: -pair[0])
@@ -29,3 +30,7 @@ class MockReranker:
             )
             for rank, (score, passage) in enumerate(scored[:limit], start=1)
         ]
+
+
+def _said(chunk: Chunk) -> str:
+    return f"{chunk.section}\n{chunk.text}" if chunk.asked else chunk.text

@@ -1,4 +1,4 @@
-"""The promises of a `Catalog`: those of its six parts, and of two processes that share it."""
+"""The promises of a `Catalog`: those of its parts, and of two processes that share it."""
 
 # ruff: noqa: D102  # a test's name is its documentation
 
@@ -8,6 +8,7 @@ import asyncio
 
 import pytest
 
+from orchestrator.contracts.batches import BatchesContract, HoldingContract, RepliesContract
 from orchestrator.contracts.chunks import ChunksContract, VectorTableContract
 from orchestrator.contracts.clerk import MODEL, Clerk
 from orchestrator.contracts.deletions import DeletionsContract, key_of
@@ -19,11 +20,14 @@ from orchestrator.ports.catalog import Catalog
 from orchestrator.ports.queue import Queue
 
 __all__ = [
+    "BatchesContract",
     "CatalogContract",
     "ChunksContract",
     "DeletionsContract",
     "DocumentsContract",
+    "HoldingContract",
     "LogContract",
+    "RepliesContract",
     "SharingContract",
     "VectorTableContract",
     "WorkspacesContract",
@@ -105,6 +109,9 @@ class CatalogContract(
     LogContract,
     ChunksContract,
     VectorTableContract,
+    BatchesContract,
+    RepliesContract,
+    HoldingContract,
     SharingContract,
 ):
     """Needs `catalog`, empty, its `queue`, and `another`: a second process's view of the same."""

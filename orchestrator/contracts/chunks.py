@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from orchestrator.contracts.clerk import MODEL, Clerk, vector_of, vectors_of
@@ -124,6 +126,21 @@ class ChunksContract:
         await catalog.deletions.document(gone.id)
 
         assert list(await texts_of(catalog, ids_of(ids))) == ids[1:]
+
+    async def test_an_answer_is_shown_and_its_question_is_indexed(
+        self, catalog: Catalog, clerk: Clerk
+    ) -> None:
+        await clerk.hand_in()
+        publication = await clerk.publication(await clerk.claim(), "Within 7 days.")
+        piece = replace(publication.pieces[0], section="How fast are refunds?", asked=True)
+        await catalog.log.publish([replace(publication, pieces=[piece])])
+        ids = await clerk.chunk_ids()
+
+        (chunk,) = await catalog.chunks.read(ids)
+
+        assert (chunk.text, chunk.section, bool(chunk.asked)) == (piece.text, piece.section, True)
+        texts = await texts_of(catalog, np.array(ids, np.int64))
+        assert texts == {ids[0]: "How fast are refunds?"}
 
 
 class VectorTableContract:

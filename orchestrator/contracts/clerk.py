@@ -47,25 +47,38 @@ class Clerk:
         document_id: str = "",
     ) -> Registered:
         """Register an upload, as a document of that id if any; it waits in the queue."""
+        known = await self.catalog.documents.find(self.uid, source_id)
+        arrival = self.arrival(
+            content,
+            source_id=source_id,
+            title=title,
+            metadata=metadata,
+            acl=acl,
+            document_id=document_id,
+            known=known,
+        )
+        return await self.catalog.documents.register(self.uid, arrival)
+
+    def arrival(
+        self,
+        content: str,
+        *,
+        source_id: str = "refunds.txt",
+        title: str | None = "Refund policy",
+        metadata: Metadata | None = None,
+        acl: Iterable[str] = (EVERYONE,),
+        document_id: str = "",
+        known: Document | None = None,
+    ) -> Arrival:
+        """What would be registered: as a document of that id if any, else as the known one's."""
         data = content.encode()
-        if not document_id:
-            known = await self.catalog.documents.find(self.uid, source_id)
-            document_id = known.id if known else uuid.uuid4().hex
+        document_id = document_id or (known.id if known else uuid.uuid4().hex)
         digest = hashlib.sha256(data).hexdigest()
         given = upload(
             data, source_id=source_id, title=title, metadata=metadata, acl=frozenset(acl)
         )
-        return await self.catalog.documents.register(
-            self.uid,
-            Arrival(
-                given,
-                document_id,
-                "text/plain",
-                len(data),
-                digest,
-                f"{self.uid}/{document_id}/{digest}",
-            ),
-        )
+        key = f"{self.uid}/{document_id}/{digest}"
+        return Arrival(given, document_id, "text/plain", len(data), digest, key)
 
     async def claim(self) -> Job:
         """The oldest job that is free."""

@@ -206,3 +206,17 @@ class QueueContract:
 
         jobs = await queue.claim("a", limit=5, seconds=LONG_S)
         assert [job.document_id for job in jobs] == [kept.id]
+
+    async def test_the_backlog_is_what_no_worker_has_begun(
+        self, queue: Queue, clerk: Clerk
+    ) -> None:
+        empty = await queue.backlog()
+        await self.hand_in(clerk, 3)
+        await queue.claim("a", limit=1, seconds=LONG_S)
+        await queue.claim("b", limit=1, seconds=SHORT_S)
+        await asyncio.sleep(2 * SHORT_S)
+
+        backlog = await queue.backlog()
+
+        assert (empty.waiting, empty.oldest_s, backlog.waiting) == (0, 0.0, 2)
+        assert 2 * SHORT_S <= backlog.oldest_s < LONG_S

@@ -7,10 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from orchestrator.domain.filters import Metadata
 from orchestrator.domain.identity import EVERYONE
+
+QA_MEDIA_TYPE: Final = "application/x-qa+json"
+"""Question and answer pairs: a JSON list of `{"question", "answer"}`."""
 
 
 class Status(StrEnum):
@@ -28,7 +31,8 @@ class Upload:
     """A file as it was handed over: identity, rights and bytes, which are read from the start.
 
     `source_id` names the document within its workspace for good: a second upload under the same
-    one is a new version. `acl` are the groups that may see it.
+    one is a new version. `acl` are the groups that may see it. `media_type` is given where the
+    service made the bytes itself; else it is read from them.
     """
 
     source_id: str
@@ -37,6 +41,7 @@ class Upload:
     title: str | None = None
     metadata: Metadata = field(default_factory=dict)
     acl: frozenset[str] = frozenset({EVERYONE})
+    media_type: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,22 +116,31 @@ class ParsedDocument:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A chunk before it is stored: `text` is the extracted text's `[start:end]`."""
+    """A chunk before it is stored: `text` is the extracted text's `[start:end]`.
+
+    `asked` says that the section is a question, and the text its answer.
+    """
 
     text: str
     start: int
     end: int
     section: str | None = None
     page: int | None = None
+    asked: bool = False
 
     def embedded(self, title: str) -> str:
-        """What is indexed: the title and the section give the text its context."""
+        """What is indexed: the text below its title and section; of an answer, its question."""
+        if self.asked and self.section:
+            return self.section
         return "\n".join(part for part in (title, self.section, self.text) if part)
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A stored chunk, with what a citation of it must show. Ids are never reused."""
+    """A stored chunk, with what a citation of it must show. Ids are never reused.
+
+    Where `asked`, the section is the question that the text answers.
+    """
 
     id: int
     document_id: str
@@ -138,6 +152,7 @@ class Chunk:
     end: int
     section: str | None = None
     page: int | None = None
+    asked: bool = False
 
 
 def text_hash(text: str) -> bytes:

@@ -46,6 +46,8 @@ class Chunker:
 
     def embedded(self, piece: Piece) -> str:
         """What is embedded of a piece: its whole text, below as much context as leaves it room."""
+        if piece.asked:
+            return self._first(piece.embedded(self._title), self._budget)
         title, section = self._context(piece.section)
         return replace(piece, section=section).embedded(title)
 

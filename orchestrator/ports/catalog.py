@@ -7,8 +7,10 @@ from typing import Protocol
 from orchestrator.domain.documents import Chunk, Document, Piece, Receipt, Upload
 from orchestrator.domain.filters import Metadata
 from orchestrator.domain.identity import Principal
+from orchestrator.domain.quotas import UNLIMITED, Holding, Quota
 from orchestrator.domain.workspaces import Workspace, WorkspaceConfig
 from orchestrator.ports.arrays import Ids, Vectors
+from orchestrator.ports.batches import Batches, Errands, Replies
 from orchestrator.ports.health import Pingable
 
 
@@ -94,12 +96,19 @@ class Documents(Protocol):
         """The live document of that source id."""
         ...
 
-    async def register(self, workspace: str, arrival: Arrival) -> Registered:
+    async def register(
+        self, workspace: str, arrival: Arrival, *, quota: Quota = UNLIMITED
+    ) -> Registered:
         """Record a new document or version, and queue it, in one transaction.
 
         Raises:
             Conflict: when the source id belongs to another document than the arrival says.
+            Exhausted: when the workspace would then hold more than the quota.
         """
+        ...
+
+    async def holding(self, workspace: str) -> Holding:
+        """What the workspace holds; as cheap for many documents as for few."""
         ...
 
     async def get(self, document_id: str) -> Document:
@@ -292,4 +301,19 @@ class Catalog(Pingable, Protocol):
     @property
     def vectors(self) -> VectorTable:
         """The vectors of texts."""
+        ...
+
+    @property
+    def batches(self) -> Batches:
+        """Batches of documents."""
+        ...
+
+    @property
+    def errands(self) -> Errands:
+        """What is left to do of them in the background."""
+        ...
+
+    @property
+    def replies(self) -> Replies:
+        """Answers to requests that may be repeated."""
         ...

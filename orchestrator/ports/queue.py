@@ -16,6 +16,14 @@ class Job:
     attempts: int
 
 
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """How many jobs wait for a worker, and for how long the oldest has, in seconds."""
+
+    waiting: int
+    oldest_s: float
+
+
 class Queue(Protocol):
     """Jobs enter with the upload that causes them, in one transaction of the catalog.
 
@@ -38,4 +46,8 @@ class Queue(Protocol):
 
     async def fail(self, job: Job, reason: str) -> None:
         """End a job that cannot succeed; its document is `failed`, for the reason given."""
+        ...
+
+    async def backlog(self) -> Backlog:
+        """What no worker has claimed; cheap enough for every upload and every scrape."""
         ...

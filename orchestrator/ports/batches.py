@@ -1,0 +1,107 @@
+"""Batches and the answers to repeated requests: parts of the catalog that uploads need."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from orchestrator.domain.batches import Batch, Errand, Item, Kind, Line, Outcome
+
+
+class Batches(Protocol):
+    """Batches as those see them who handed them in."""
+
+    async def create(
+        self,
+        workspace: str,
+        kind: Kind,
+        items: Sequence[Item],
+        *,
+        plan: Mapping[str, Any],
+        seconds: float,
+    ) -> Batch:
+        """A new batch, its source ids distinct; one of files is the caller's for so many seconds.
+
+        Raises:
+            NotFound: when the workspace is gone.
+        """
+        ...
+
+    async def get(self, batch_id: str) -> Batch:
+        """The batch with its counts.
+
+        Raises:
+            NotFound: when there is none.
+        """
+        ...
+
+    async def lines(self, batch_id: str, *, after: int, limit: int) -> Sequence[Line]:
+        """A page of its items, by number, after the number given; numbers begin at 1."""
+        ...
+
+
+class Errands(Protocol):
+    """Batches as those see them who work on them."""
+
+    async def take(self, runner: str, *, seconds: float) -> Errand | None:
+        """Claim the batch that waited longest, of those that nobody holds, and give its next item.
+
+        A batch is worked on by one runner at a time, and returns when its claim ends. Files that
+        were sent along are not errands.
+        """
+        ...
+
+    async def release(self, runner: str) -> None:
+        """Give back every batch that the runner still holds."""
+        ...
+
+    async def settle(
+        self,
+        batch_id: str,
+        number: int,
+        outcome: Outcome,
+        *,
+        found: Sequence[Item] = (),
+        most: int = 0,
+        seconds: float = 0.0,
+    ) -> None:
+        """Write what became of an item, and add what it led to, as one act.
+
+        Of `found`, those whose source id is new are added until the batch has `most` items. The
+        claim then ends after `seconds`; what was written about an item stays.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer that was given: where it pointed to, and its body.
+
+    `about` is the document that the body shows; the body is None when that was deleted since.
+    """
+
+    location: str
+    body: Mapping[str, Any] | None
+    about: str | None = None
+
+
+class Replies(Protocol):
+    """Answers by the key under which a caller may repeat a request, for a day."""
+
+    async def begin(
+        self, subject: str, key: str, fingerprint: str, *, workspace: str, seconds: float
+    ) -> Reply | None:
+        """The answer, if there is one; else the key is this request's for so many seconds.
+
+        Raises:
+            Rejected: when the key came with another request (`idempotency_conflict`).
+            Conflict: when the same request is in progress (`idempotency_in_progress`).
+        """
+        ...
+
+    async def finish(self, subject: str, key: str, reply: Reply) -> None:
+        """Keep the answer."""
+        ...
+
+    async def forget(self, subject: str, key: str) -> None:
+        """Let go of a key whose request failed; it may be tried again."""
+        ...
