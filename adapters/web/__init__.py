@@ -1,0 +1,1 @@
+"""Reading what other machines, or folders of this one, hold."""
