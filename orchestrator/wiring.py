@@ -16,18 +16,24 @@ from adapters.parser.registry import ParserRegistry
 from adapters.presence import Presence
 from adapters.queue.local import LocalQueue
 from adapters.retriever.mock import OverlapStore, read_corpus
+from adapters.web.fetching import open_web
+from adapters.web.places import AllowedPlaces
 from orchestrator import backends
 from orchestrator.answering.service import Answering
 from orchestrator.assembly import Assembly, Backends
 from orchestrator.domain.errors import Misconfigured, Rejected
 from orchestrator.domain.identity import DEFAULT_WORKSPACE
+from orchestrator.domain.quotas import UNLIMITED
 from orchestrator.health import Health
 from orchestrator.housekeeping import Housekeeping
 from orchestrator.indexing.library import Library
+from orchestrator.ingestion.errands import Limits, Runner
+from orchestrator.ingestion.intake import Bounds, Intake
 from orchestrator.ingestion.purging import Purger
 from orchestrator.ingestion.service import Ingestion
 from orchestrator.ingestion.worker import Worker
 from orchestrator.ports.catalog import Catalog
+from orchestrator.ports.queue import Queue
 from orchestrator.settings import Settings, options
 from orchestrator.settings.tree import profiles_folder
 from orchestrator.telemetry.metrics import Metrics
@@ -52,6 +58,9 @@ class Application:
     assembly: Assembly
     answering: Answering
     ingestion: Ingestion
+    intake: Intake
+    queue: Queue
+    runner: Runner
     worker: Worker
     housekeeping: Housekeeping
     health: Health
@@ -109,11 +118,13 @@ async def open_application(
             purger,
             telemetry,
             max_bytes=settings.http.max_upload_bytes,
+            quota_of=settings.quota_of,
         )
         stack.push_async_callback(ingestion.close)
         worker = Worker(
             catalog, blobs, queue, parsers, assembly.embedder, telemetry, ingestion.arrived
         )
+        intake, runner = await _open_intake(settings, stack, catalog, queue, ingestion, telemetry)
         await ingestion.ensure_workspace(DEFAULT_WORKSPACE, settings.workspace)
         application = Application(
             settings=settings,
@@ -122,6 +133,9 @@ async def open_application(
             assembly=assembly,
             answering=Answering(library, assembly.pipeline, assembly.retriever),
             ingestion=ingestion,
+            intake=intake,
+            queue=queue,
+            runner=runner,
             worker=worker,
             housekeeping=Housekeeping(purger, library, lease),
             health=Health(catalog, blobs, opened.caches, library),
@@ -131,6 +145,32 @@ async def open_application(
         if seeds:
             await _seed(application)
         yield application
+
+
+async def _open_intake(
+    settings: Settings,
+    stack: AsyncExitStack,
+    catalog: Catalog,
+    queue: Queue,
+    ingestion: Ingestion,
+    telemetry: Telemetry,
+) -> tuple[Intake, Runner]:
+    chosen, max_jobs = settings.web, settings.queue.max_jobs
+    opened = open_web(
+        chosen.allowed_networks, page_bytes=chosen.max_page_bytes, timeout_s=chosen.page_timeout_s
+    )
+    web = await stack.enter_async_context(opened)
+    places = AllowedPlaces(settings.sources.roots, settings.sources.url_prefixes, web)
+    limits = Limits(max_jobs, chosen.crawl_timeout_s, chosen.delay_s)
+    runner = Runner(catalog, queue, ingestion, web, places, telemetry, limits)
+    bounds = Bounds(
+        max_jobs=max_jobs,
+        max_files=settings.http.max_batch_files,
+        max_pages=chosen.max_pages,
+        max_depth=chosen.max_depth,
+        crawl=chosen.crawl,
+    )
+    return Intake(catalog, queue, ingestion, places, runner, bounds), runner
 
 
 async def _open_backends(settings: Settings, stack: AsyncExitStack, metrics: Metrics) -> Backends:
@@ -191,6 +231,6 @@ async def _seed(application: Application) -> None:
     if workspace.revision > 0:
         return
     for upload in read_corpus(chosen.corpus or profiles_folder() / "mock-corpus.json"):
-        await application.ingestion.submit(DEFAULT_WORKSPACE, upload)
+        await application.ingestion.submit(DEFAULT_WORKSPACE, upload, quota=UNLIMITED)
     while await application.worker.step():
         pass

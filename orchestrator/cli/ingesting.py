@@ -21,7 +21,7 @@ from rich.progress import (
 
 from orchestrator.cli.console import Exit, err, out, print_json
 from orchestrator.domain.documents import Upload
-from orchestrator.domain.errors import Rejected
+from orchestrator.domain.errors import Exhausted, Rejected
 from orchestrator.settings import load
 from orchestrator.telemetry import logs
 from orchestrator.wiring import Application, open_application
@@ -110,7 +110,7 @@ async def _submit(
                 registered = await application.ingestion.submit(
                     workspace, Upload(source_id, content, path.name)
                 )
-        except (OSError, Rejected) as error:
+        except (OSError, Rejected, Exhausted) as error:
             summary.failed[source_id] = str(error)
             progress.advance()
             continue

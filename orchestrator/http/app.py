@@ -14,10 +14,11 @@ from fastapi.middleware.cors import CORSMiddleware
 from orchestrator import __version__
 from orchestrator.domain.errors import Conflict, RagError
 from orchestrator.domain.identity import DEFAULT_WORKSPACE
-from orchestrator.http import documents, health, problems, queries, workspaces
+from orchestrator.http import documents, health, problems, queries, uploads, workspaces
 from orchestrator.http.middleware import BodyLimitMiddleware, TraceMiddleware
 from orchestrator.indexing.library import Library
 from orchestrator.settings import Settings
+from orchestrator.settings.tree import HttpSettings
 from orchestrator.telemetry.metrics import Metrics
 from orchestrator.wiring import open_application
 
@@ -47,6 +48,7 @@ def create_app(settings: Settings, metrics: Metrics | None = None) -> FastAPI:
             app.state.application = application
             background = {
                 "worker": asyncio.create_task(application.worker.run()),
+                "runner": asyncio.create_task(application.runner.run()),
                 "housekeeping": asyncio.create_task(application.housekeeping.run()),
             }
             application.health.watch(background)
@@ -69,6 +71,7 @@ def create_app(settings: Settings, metrics: Metrics | None = None) -> FastAPI:
     )
     app.router.routes.extend(queries.router.routes)  # flat: an included router is matched twice
     app.include_router(documents.router)
+    app.include_router(uploads.router)
     app.include_router(workspaces.router)
     app.include_router(health.router)
     problems.install(app, measured.errors)
@@ -77,16 +80,28 @@ def create_app(settings: Settings, metrics: Metrics | None = None) -> FastAPI:
             CORSMiddleware,
             allow_origins=list(settings.http.cors_origins),
             allow_methods=["GET", "POST", "PUT", "DELETE"],
-            allow_headers=["content-type", "traceparent"],
-            expose_headers=["x-trace-id"],
+            allow_headers=["content-type", "traceparent", "idempotency-key"],
+            expose_headers=["x-trace-id", "location", "idempotency-replayed"],
         )
     app.add_middleware(
         BodyLimitMiddleware,
         limit=settings.http.max_body_bytes,
-        upload_limit=settings.http.max_upload_bytes + MULTIPART_OVERHEAD,
+        limits=_limits(settings.http),
     )
     app.add_middleware(TraceMiddleware, active=measured.active)
     return app
+
+
+def _limits(http: HttpSettings) -> dict[str, tuple[int, int]]:
+    """By path: what a form may hold, and what JSON."""
+    forms = http.max_upload_bytes + MULTIPART_OVERHEAD
+    many = http.max_batch_bytes + http.max_batch_files * MULTIPART_OVERHEAD
+    return {
+        "/v1/documents": (forms, http.max_body_bytes),
+        "/v1/documents:batch": (many, http.max_text_bytes),
+        "/v1/documents:text": (http.max_text_bytes, http.max_text_bytes),
+        "/v1/documents:qa": (http.max_text_bytes, http.max_text_bytes),
+    }
 
 
 async def _warm_up(library: Library) -> None:

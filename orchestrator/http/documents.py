@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
+from fastapi import APIRouter, File, Form, Query, Request, UploadFile
+from fastapi.responses import JSONResponse
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from orchestrator.domain.documents import Upload
@@ -13,6 +14,7 @@ from orchestrator.domain.errors import Rejected, TooLarge
 from orchestrator.domain.filters import Metadata, Scalar
 from orchestrator.domain.identity import DEFAULT_WORKSPACE, EVERYONE
 from orchestrator.http.dependencies import App, Caller
+from orchestrator.http.idempotency import Accepted, Key, Repeatable, digest, file_digest, once
 from orchestrator.http.problems import Problem
 from orchestrator.http.schemas import DocumentList, DocumentView, ReceiptView
 
@@ -23,15 +25,21 @@ _METADATA: Final = TypeAdapter(
     dict[str, Scalar | list[Scalar] | None], config=ConfigDict(allow_inf_nan=False)
 )
 _PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
-    status: {"model": Problem} for status in (404, 413, 415, 422)
+    status: {"model": Problem} for status in (404, 409, 413, 415, 422, 429)
 }
 
 
-@router.post("", status_code=202, responses=_PROBLEMS, summary="Upload a document")
+@router.post(
+    "",
+    status_code=202,
+    response_model=DocumentView,
+    responses=_PROBLEMS,
+    summary="Upload a document",
+)
 async def upload(
     app: App,
+    caller: Caller,
     request: Request,
-    response: Response,
     file: Annotated[UploadFile, File(description="Text, Markdown or HTML.")],
     workspace: Annotated[str, Form()] = DEFAULT_WORKSPACE,
     source_id: Annotated[
@@ -43,7 +51,8 @@ async def upload(
     acl: Annotated[
         str, Form(description="Groups that may see it: a JSON list, or parted by commas.")
     ] = EVERYONE,
-) -> DocumentView:
+    key: Key = None,
+) -> JSONResponse:
     """Store and queue a document; follow its status at `Location`.
 
     The same `source_id` again is a new version; the same bytes again are no change.
@@ -52,19 +61,26 @@ async def upload(
     if file.size is not None and file.size > limit:
         raise TooLarge(f"a document holds at most {limit} bytes", field="file")
     name = file.filename or source_id or "document"
-    registered = await app.ingestion.submit(
-        workspace,
-        Upload(
-            source_id=(source_id or name).strip() or name,
-            content=file.file,
-            filename=name,
-            title=title,
-            metadata=_read_metadata(metadata),
-            acl=_read_acl("" if (await request.form()).get("acl") == "" else acl),
-        ),
+    given = Upload(
+        source_id=(source_id or name).strip() or name,
+        content=file.file,
+        filename=name,
+        title=title,
+        metadata=_read_metadata(metadata),
+        acl=_read_acl("" if (await request.form()).get("acl") == "" else acl),
     )
-    response.headers["Location"] = f"/v1/documents/{registered.document.id}"
-    return DocumentView.of(registered.document, duplicate=registered.duplicate)
+
+    def fingerprint() -> str:
+        said = (given.source_id, name, title or "", metadata, *sorted(given.acl))
+        return digest("file", workspace, file_digest(given.content), *said)
+
+    async def act() -> Accepted:
+        registered = await app.intake.file(workspace, given)
+        document = registered.document
+        view = DocumentView.of(document, duplicate=registered.duplicate)
+        return Accepted(f"/v1/documents/{document.id}", view, document.id)
+
+    return await once(app, Repeatable(caller, key, fingerprint, workspace), act)
 
 
 @router.get("", responses=_PROBLEMS, summary="List documents")

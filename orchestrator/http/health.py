@@ -6,8 +6,10 @@ from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from orchestrator import __version__
+from orchestrator.domain.errors import Unavailable
 from orchestrator.http.dependencies import App
 from orchestrator.http.schemas import HealthView, State
+from orchestrator.ports.queue import Backlog
 
 router = APIRouter(tags=["operation"])
 
@@ -35,7 +37,13 @@ async def ready(app: App, response: Response) -> HealthView:
 
 @router.get("/metrics", include_in_schema=False)
 async def metrics(app: App) -> Response:
-    """Every metric, for Prometheus."""
+    """Every metric, for Prometheus; the queue's are read now."""
+    try:
+        backlog = await app.queue.backlog()
+    except Unavailable:  # the rest can still be told
+        backlog = Backlog(-1, -1.0)
+    app.metrics.queue_depth.set(backlog.waiting)
+    app.metrics.queue_oldest.set(backlog.oldest_s)
     return Response(generate_latest(app.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Mapping
 from typing import Final
 
 import structlog
@@ -17,7 +18,6 @@ from orchestrator.http.problems import problem_of, respond
 
 log = structlog.get_logger("orchestrator.access")
 
-UPLOADS: Final = "/v1/documents"
 TRACE_HEADER: Final = b"x-trace-id"
 _TRACEPARENT: Final = re.compile(rb"[\da-f]{2}-([\da-f]{32})-[\da-f]{16}-[\da-f]{2}(?:-.*)?")
 _NO_TRACE: Final = b"0" * 32
@@ -60,19 +60,23 @@ class TraceMiddleware:
 
 
 class BodyLimitMiddleware:
-    """Refuses a body that is too large: by its announced length, else as soon as it has come."""
+    """Refuses a body that is too large: by its announced length, else as soon as it has come.
 
-    def __init__(self, app: ASGIApp, limit: int, upload_limit: int) -> None:
+    `limits` are those of single paths, for forms and for JSON; `limit` is that of all others.
+    """
+
+    def __init__(self, app: ASGIApp, limit: int, limits: Mapping[str, tuple[int, int]]) -> None:
         self._app = app
         self._limit = limit
-        self._upload_limit = upload_limit
+        self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the request, unless its body is too large."""
         if scope["type"] != "http" or scope["method"] in {"GET", "HEAD"}:
             await self._app(scope, receive, send)
             return
-        limit = self._upload_limit if scope["path"] == UPLOADS else self._limit
+        forms, json = self._limits.get(scope["path"], (self._limit, self._limit))
+        limit = forms if _is_form(scope["headers"]) else json
         announced = next((v for name, v in scope["headers"] if name == b"content-length"), b"0")
         if announced.isdigit() and int(announced) > limit:
             refused = TooLarge(f"the body is larger than {limit} bytes")
@@ -89,6 +93,10 @@ class BodyLimitMiddleware:
             return message
 
         await self._app(scope, counted, send)
+
+
+def _is_form(headers: list[tuple[bytes, bytes]]) -> bool:
+    return any(k == b"content-type" and v.startswith(b"multipart/") for k, v in headers)
 
 
 def _traced(headers: list[tuple[bytes, bytes]]) -> str | None:

@@ -12,6 +12,7 @@ from orchestrator.domain.documents import Document, Receipt
 from orchestrator.domain.filters import parse_filter
 from orchestrator.domain.identity import DEFAULT_WORKSPACE, Principal, Scope
 from orchestrator.domain.passages import StageScore
+from orchestrator.domain.quotas import Holding, Quota
 from orchestrator.domain.workspaces import Workspace, WorkspaceConfig
 
 Text = Annotated[
@@ -243,9 +244,11 @@ class WorkspaceView(BaseModel):
 
 
 class WorkspaceDetail(WorkspaceView):
-    """A workspace with every version of its configuration."""
+    """A workspace with every version of its configuration, what it holds and what it may."""
 
     versions: dict[int, WorkspaceConfig]
+    holds: Holding
+    quota: Quota = Field(description="The operator's limits; null is none.")
 
 
 class HealthView(BaseModel):

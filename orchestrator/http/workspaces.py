@@ -41,10 +41,15 @@ async def workspaces(app: App) -> list[WorkspaceView]:
 
 @router.get("/{name}", responses=_PROBLEMS, summary="Read a workspace")
 async def read(app: App, name: str) -> WorkspaceDetail:
-    """A workspace with the history of its configuration."""
+    """A workspace with what it holds, and the history of its configuration."""
     workspace = await app.catalog.workspaces.get(name)
     versions = await app.catalog.workspaces.configurations(name)
-    return WorkspaceDetail(**WorkspaceView.of(workspace).model_dump(), versions=dict(versions))
+    return WorkspaceDetail(
+        **WorkspaceView.of(workspace).model_dump(),
+        versions=dict(versions),
+        holds=await app.catalog.documents.holding(workspace.uid),
+        quota=app.settings.quota_of(name),
+    )
 
 
 @router.put("/{name}/config", responses=_PROBLEMS, summary="Change a configuration")

@@ -7,13 +7,15 @@ import hashlib
 import os
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import BinaryIO, Final, Protocol
 
 from orchestrator.domain.documents import Document, Receipt, Status, Upload
-from orchestrator.domain.errors import Conflict, NotFound, TooLarge
+from orchestrator.domain.errors import Conflict, Exhausted, NotFound, TooLarge
 from orchestrator.domain.identity import ANONYMOUS, Principal
+from orchestrator.domain.quotas import UNLIMITED, Holding, Quota
 from orchestrator.domain.workspaces import Workspace, WorkspaceConfig, workspace_name
 from orchestrator.indexing.library import Library
 from orchestrator.indexing.shelf import LEASE_S
@@ -54,6 +56,7 @@ class Ingestion:
         observer: Observer,
         *,
         max_bytes: int,
+        quota_of: Callable[[str], Quota] = lambda _: UNLIMITED,
     ) -> None:
         self._catalog = catalog
         self._blobs = blobs
@@ -62,26 +65,34 @@ class Ingestion:
         self._purger = purger
         self._observer = observer
         self._max_bytes = max_bytes
+        self._quota_of = quota_of
         self._purges: set[asyncio.Task[Receipt]] = set()
         self.arrived = asyncio.Event()
 
-    async def submit(self, workspace: str, upload: Upload) -> Registered:
+    async def submit(
+        self, workspace: str, upload: Upload, *, quota: Quota | None = None
+    ) -> Registered:
         """Store the bytes and queue the document; what this returns is never lost.
+
+        The quota is the workspace's, unless one is given.
 
         Raises:
             NotFound: for an unknown workspace.
             TooLarge, Unsupported: for content that this service does not take.
+            Exhausted: when the workspace would hold more than its quota.
         """
         found = await self._catalog.workspaces.get(workspace)
         size = await asyncio.to_thread(upload.content.seek, 0, os.SEEK_END)
         if size > self._max_bytes:
             raise TooLarge(f"a document holds at most {self._max_bytes} bytes", field="file")
         head, digest = await asyncio.to_thread(_inspected, upload.content)
-        media_type = self._parsers.sniff(head, upload.filename)
+        media_type = upload.media_type or self._parsers.sniff(head, upload.filename)
+        quota = quota or self._quota_of(workspace)
+        register = partial(self._register, found.uid, upload, media_type, size, digest, quota)
         try:
-            registered = await self._register(found.uid, upload, media_type, size, digest)
+            registered = await register()
         except Conflict:  # another upload made the document meanwhile: this is its next version
-            registered = await self._register(found.uid, upload, media_type, size, digest)
+            registered = await register()
         self.arrived.set()
         return registered
 
@@ -169,18 +180,25 @@ class Ingestion:
         return purge
 
     async def _register(
-        self, uid: str, upload: Upload, media_type: str, size: int, digest: str
+        self, uid: str, upload: Upload, media_type: str, size: int, digest: str, quota: Quota
     ) -> Registered:
         known = await self._catalog.documents.find(uid, upload.source_id)
         document_id = known.id if known else uuid.uuid4().hex
         key = f"{uid}/{document_id}/{digest}"
         if not (known and known.content_hash == digest):
+            if quota != UNLIMITED:  # before the bytes are stored, and once more with the document
+                more = Holding(0, size - known.size) if known else Holding(1, size)
+                quota.admit(await self._catalog.documents.holding(uid), more)
             await asyncio.to_thread(upload.content.seek, 0)
             await self._blobs.put(key, upload.content)
         try:
             return await self._catalog.documents.register(
-                uid, Arrival(upload, document_id, media_type, size, digest, key)
+                uid, Arrival(upload, document_id, media_type, size, digest, key), quota=quota
             )
+        except Exhausted:  # other bytes came first; a known document keeps its own
+            if known is None:
+                await self._blobs.purge(f"{uid}/{document_id}")
+            raise
         except Conflict:
             await self._blobs.purge(f"{uid}/{document_id}")
             raise

@@ -156,9 +156,10 @@ class FilesystemBlobOptions(Options):
 
 
 class LocalQueueOptions(Options):
-    """The queue in the catalog."""
+    """The queue in the catalog; with `max_jobs` waiting, uploads are told to come later."""
 
     kind: Literal["local"]
+    max_jobs: int = Field(default=10_000, gt=0)
 
 
 CacheOptions: TypeAlias = Annotated[

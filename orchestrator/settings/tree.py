@@ -14,7 +14,14 @@ from pathlib import Path
 from typing import Any, Final
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    IPvAnyNetwork,
+    ValidationError,
+    field_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -23,6 +30,8 @@ from pydantic_settings import (
 )
 
 from orchestrator.domain.errors import Misconfigured
+from orchestrator.domain.places import normal
+from orchestrator.domain.quotas import Quota
 from orchestrator.domain.workspaces import WorkspaceConfig
 from orchestrator.settings.explain import did_you_mean, explain
 from orchestrator.settings.options import (
@@ -53,8 +62,54 @@ class HttpSettings(BaseModel):
         default=20.0, gt=0, description="for what is in flight when told to stop"
     )
     max_body_bytes: int = Field(default=1_000_000, gt=0, description="for a JSON body")
+    max_text_bytes: int = Field(
+        default=10_000_000, gt=0, description="for a JSON body that holds documents or names them"
+    )
     max_upload_bytes: int = Field(default=100_000_000, gt=0, description="for an uploaded document")
+    max_batch_bytes: int = Field(default=1_000_000_000, gt=0, description="for a form of many")
+    max_batch_files: int = Field(default=1_000, gt=0, description="in one form, or one manifest")
     cors_origins: tuple[str, ...] = ()
+
+
+class SourceSettings(BaseModel):
+    """What the service may read by itself when a manifest names it; by default, nothing."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    roots: tuple[Path, ...] = Field(default=(), description="folders of this machine")
+    url_prefixes: tuple[str, ...] = ()
+
+    @field_validator("url_prefixes")
+    @classmethod
+    def _prefixes(cls, prefixes: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(normal(prefix) for prefix in prefixes)
+
+
+class WebSettings(BaseModel):
+    """Limits of what is fetched from other machines; sizes in bytes, times in seconds.
+
+    Addresses that are not public are refused, but for those in `allowed_networks`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    crawl: bool = Field(default=True, description="whether websites may be handed in")
+    allowed_networks: tuple[IPvAnyNetwork, ...] = ()
+    max_pages: int = Field(default=1_000, gt=0, description="the most that a crawl may ask for")
+    max_depth: int = Field(default=10, ge=0, description="the most links from the first page")
+    max_page_bytes: int = Field(default=10_000_000, gt=0)
+    page_timeout_s: float = Field(default=30.0, gt=0)
+    crawl_timeout_s: float = Field(default=3_600.0, gt=0)
+    delay_s: float = Field(default=0.2, ge=0, description="between two pages of a crawl")
+
+
+class QuotaSettings(BaseModel):
+    """The most that a workspace may hold: documents, and bytes of the newest version of each."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    max_documents: int | None = Field(default=None, ge=0)
+    max_bytes: int | None = Field(default=None, ge=0)
 
 
 class Settings(BaseSettings):
@@ -76,6 +131,10 @@ class Settings(BaseSettings):
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
     http: HttpSettings = HttpSettings()
     workspace: WorkspaceConfig = WorkspaceConfig()
+    sources: SourceSettings = SourceSettings()
+    web: WebSettings = WebSettings()
+    quota: QuotaSettings = Field(default=QuotaSettings(), description="of every workspace")
+    quotas: dict[str, QuotaSettings] = Field(default={}, description="of some, by name")
 
     cache: CacheOptions
     embedder: EmbedderOptions
@@ -100,6 +159,11 @@ class Settings(BaseSettings):
         """The options of every backend of a stage, by name; `default` among them."""
         further: Mapping[str, Any] = getattr(self, STAGES[stage])
         return {**further, DEFAULT: getattr(self, stage)}
+
+    def quota_of(self, workspace: str) -> Quota:
+        """The quota of a workspace: its own, else that of every one."""
+        chosen = self.quotas.get(workspace, self.quota)
+        return Quota(chosen.max_documents, chosen.max_bytes)
 
     @property
     def indexes_dir(self) -> Path:

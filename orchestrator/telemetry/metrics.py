@@ -41,6 +41,16 @@ class Metrics:
         self.documents = Counter(
             "rag_documents", "Documents that came to an end.", ["outcome"], registry=registry
         )
+        self.queue_depth = Gauge(
+            "rag_queue_depth",
+            "Documents that no worker has begun; -1 while nobody can tell.",
+            registry=registry,
+        )
+        self.queue_oldest = Gauge(
+            "rag_queue_oldest_seconds",
+            "For how long the oldest of them has waited; -1 while nobody can tell.",
+            registry=registry,
+        )
         self.hydration_drops = Counter(
             "rag_hydration_drops",
             "Chunks that a search returned and its scope must not see: each is a defect.",

@@ -35,6 +35,10 @@ class Telemetry:
         """Log a purge that ended before it had tried every store."""
         log.error("purge_failed", document_id=document_id, error=repr(error))
 
+    def errand_failed(self, place: str, error: BaseException) -> None:
+        """Log a path or URL that could not be read, for a reason that nobody foresaw."""
+        log.error("errand_failed", place=place, error=repr(error), exc_info=error)
+
     def worker_waits(self, error: RagError) -> None:
         """Log what the worker waits for."""
         log.warning("worker_waits", error=error.detail)

@@ -14,6 +14,7 @@ from orchestrator.domain.errors import NotFound
 from orchestrator.ports.catalog import Registered
 from orchestrator.settings import load
 from tests.unit.http.conftest import Service
+from tests.unit.http.intake import intake_of
 from tests.unit.ingestion.office import document
 
 
@@ -48,6 +49,7 @@ class Ingestion:
 
 def with_ingestion(service):
     service.app.state.application.ingestion = service.ingestion = Ingestion()
+    service.app.state.application.intake = intake_of(service.ingestion)
     return service
 
 
