@@ -65,7 +65,8 @@ _EITHER: Final = {
             },
             "application/json": {
                 "schema": ManifestRequest.model_json_schema(
-                    ref_template="#/components/schemas/{model}"
+                    ref_template="#/paths/~1v1~1documents:batch/post/requestBody/content/"
+                    "application~1json/schema/$defs/{model}"
                 )
             },
         },

@@ -8,10 +8,11 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import httpx
 import pytest
 
 from adapters.web.fetching import HttpWeb, open_web
-from adapters.web.pinned import permitted
+from adapters.web.pinned import _to, permitted
 from adapters.web.places import AllowedPlaces
 from orchestrator.domain.errors import Forbidden, Rejected
 from tests.unit.site import Site
@@ -261,3 +262,12 @@ async def test_a_url_that_is_or_leads_elsewhere_is_forbidden(web, site, path):
     with pytest.raises(Forbidden):
         await AllowedPlaces([], [site.at("/docs/")], web).open(site.at(path))
     assert "/other" not in site.asked
+
+
+def test_a_certificate_is_checked_against_the_name_not_the_address():
+    asked = httpx.Request("GET", "https://docs.example.org/a?b=c")
+
+    sent = _to("93.184.215.14", "docs.example.org", asked)
+
+    assert str(sent.url) == "https://93.184.215.14/a?b=c"
+    assert sent.extensions["sni_hostname"] == sent.headers["host"] == "docs.example.org"

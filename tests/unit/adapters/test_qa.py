@@ -1,0 +1,86 @@
+"""Pairs: what is read of them, what is cut from them, and what is quoted."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from adapters.generator.extractive import ExtractiveGenerator
+from adapters.parser.qa import QaParser
+from adapters.parser.registry import ParserRegistry
+from adapters.reranker.mock import MockReranker
+from orchestrator.domain.answers import Outcome, Token
+from orchestrator.domain.errors import Unsupported
+from orchestrator.ingestion.cutting import answers
+from tests.builders import passage, question
+
+PAIRS = [
+    {"question": "May I\nbring a heron?", "answer": "May I bring a heron? Yes.\n\n# On a lead"},
+    {"question": "What does parking cost?", "answer": "  4 EUR.  "},
+]
+
+
+def parsed(pairs=PAIRS):
+    return QaParser().parse(json.dumps(pairs).encode())
+
+
+def test_each_answer_is_a_piece_below_its_question():
+    document = parsed()
+
+    pieces = answers(document)
+
+    assert [(one.section, one.text) for one in pieces] == [
+        ("May I bring a heron?", "May I bring a heron? Yes.\n\n# On a lead"),
+        ("What does parking cost?", "4 EUR."),
+    ]
+    assert all(document.text[one.start : one.end] == one.text for one in pieces)
+    assert [one.embedded("Pets") for one in pieces] == [one.section for one in pieces]
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"7", b"[1]", b'[{"question": "q"}]', b"[[]]"])
+def test_what_is_no_list_of_pairs_is_refused(content):
+    with pytest.raises(Unsupported):
+        QaParser().parse(content)
+
+
+def test_no_uploaded_file_becomes_pairs_by_its_looks():
+    kind = ParserRegistry().sniff(json.dumps(PAIRS).encode(), "faq.json")
+
+    assert kind == "text/plain"
+
+
+def asked(query, answer, score=0.9):
+    one = passage(answer, score=score)
+    return replace(one, chunk=replace(one.chunk, section=query, asked=True))
+
+
+async def told(query, *passages):
+    generator = ExtractiveGenerator(sentences=1, evidence=0.5)
+    events = [one async for one in generator.generate(question(query), passages)]
+    text = "".join(one.text for one in events if isinstance(one, Token))
+    return text, next(one for one in events if isinstance(one, Outcome)).answerable
+
+
+async def test_an_answer_is_quoted_whole_though_it_shares_no_word_with_its_question():
+    pair = asked("Are herons admitted?", "Yes. On weekdays, and on a lead.")
+
+    assert await told("Are herons admitted?", pair) == (
+        "Yes. On weekdays, and on a lead. [1]",
+        True,
+    )
+
+
+async def test_an_answer_to_another_question_is_none():
+    text, answerable = await told("How tall is the tower?", asked("Are herons admitted?", "Yes."))
+
+    assert (answerable, "Yes" in text) == (False, False)
+
+
+async def test_a_reranker_reads_the_question():
+    first, second = asked("Opening hours?", "At seven."), asked("Are herons admitted?", "Yes.")
+
+    ranked = await MockReranker().rerank(question("herons admitted"), [first, second], limit=2)
+
+    assert [one.chunk.text for one in ranked] == ["Yes.", "At seven."]
