@@ -19,7 +19,7 @@ from orchestrator.ports.batches import Reply
 from orchestrator.wiring import Application
 
 PIECE_BYTES: Final = 1 << 20
-CLAIM_S: Final = 120.0
+CLAIM_S: Final = 300.0
 """So long a request that ended without an answer keeps its key."""
 
 Key = Annotated[

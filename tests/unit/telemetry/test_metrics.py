@@ -33,6 +33,8 @@ def test_metrics_have_the_names_that_dashboards_use(metrics):
         "rag_active_requests": "gauge",
         "rag_errors": "counter",
         "rag_documents": "counter",
+        "rag_queue_depth": "gauge",
+        "rag_queue_oldest_seconds": "gauge",
         "rag_hydration_drops": "counter",
     }
 
