@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import structlog
 
-from adapters.blobs.filesystem import FilesystemBlobs
 from adapters.catalog.sqlite import SqliteCatalog, open_sqlite
 from adapters.lease import FileLease
 from adapters.parser.registry import ParserRegistry
@@ -83,7 +82,7 @@ async def open_application(
         presence = Presence(settings.data_dir / "workers")
         stack.callback(presence.close)
         catalog, queue = SqliteCatalog(database), LocalQueue(database, presence)
-        blobs = FilesystemBlobs(settings.data_dir / "blobs")
+        blobs = await backends.open_blobs(settings.blobs, settings, stack)
         parsers = ParserRegistry()
         opened = await _open_backends(settings, stack, metrics)
         assembly = Assembly(settings, opened, catalog, metrics)

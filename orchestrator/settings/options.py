@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Final, Literal, TypeAlias
+from typing import Annotated, Final, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, RedisDsn, Secret, SecretStr
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    HttpUrl,
+    RedisDsn,
+    Secret,
+    SecretStr,
+    model_validator,
+)
 
 _PASSWORD: Final = re.compile(r"(?<=:)[^/@]*(?=@)|(?<=password=)[^&]*")
 
@@ -155,6 +164,28 @@ class FilesystemBlobOptions(Options):
     kind: Literal["filesystem"]
 
 
+class S3BlobOptions(Options):
+    """Original files in a bucket; without keys, those of the environment or the machine's role.
+
+    The keys must be allowed to list and delete versions of objects, or nothing can be purged.
+    """
+
+    kind: Literal["s3"]
+    bucket: str = Field(min_length=3, max_length=63)
+    prefix: str = ""
+    endpoint_url: HttpUrl | None = None
+    region: str | None = None
+    access_key: SecretStr | None = None
+    secret_key: SecretStr | None = None
+    timeout_s: float = Field(default=20.0, gt=0)
+
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> Self:
+        if (self.access_key is None) != (self.secret_key is None):
+            raise ValueError("access_key and secret_key are given together, or not at all")
+        return self
+
+
 class LocalQueueOptions(Options):
     """The queue in the catalog."""
 
@@ -180,4 +211,7 @@ RerankerOptions: TypeAlias = Annotated[
 ]
 GeneratorOptions: TypeAlias = Annotated[
     MockGeneratorOptions | ExtractiveGeneratorOptions, Field(discriminator="kind")
+]
+BlobOptions: TypeAlias = Annotated[
+    FilesystemBlobOptions | S3BlobOptions, Field(discriminator="kind")
 ]

@@ -26,9 +26,9 @@ from orchestrator.domain.errors import Misconfigured
 from orchestrator.domain.workspaces import WorkspaceConfig
 from orchestrator.settings.explain import did_you_mean, explain
 from orchestrator.settings.options import (
+    BlobOptions,
     CacheOptions,
     EmbedderOptions,
-    FilesystemBlobOptions,
     GeneratorOptions,
     KeywordOptions,
     LocalQueueOptions,
@@ -85,7 +85,7 @@ class Settings(BaseSettings):
     reranker: RerankerOptions
     generator: GeneratorOptions
     catalog: SqliteCatalogOptions
-    blobs: FilesystemBlobOptions
+    blobs: BlobOptions
     queue: LocalQueueOptions
 
     caches: dict[str, CacheOptions] = {}
