@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from pydantic import SecretStr
 
@@ -21,6 +21,9 @@ from orchestrator.ports.indexes import KeywordStore, VectorStore
 from orchestrator.ports.reranker import Reranker
 from orchestrator.settings import Settings, options
 from orchestrator.settings.explain import did_you_mean
+
+if TYPE_CHECKING:
+    from adapters.catalog.database import Database
 
 MOCK_DIGEST = "mock-"
 """How the digests of mock embedders begin."""
@@ -66,6 +69,30 @@ async def open_embedder(
 
             folder = chosen.model or settings.models_dir / "all-MiniLM-L6-v2"
             return await stack.enter_async_context(open_onnx(folder, threads=chosen.threads))
+    assert_never(chosen)
+
+
+async def open_database(
+    chosen: options.CatalogOptions, settings: Settings, stack: AsyncExitStack
+) -> Database:
+    """The catalog's database, migrated.
+
+    Raises:
+        Misconfigured: when it cannot be opened.
+    """
+    match chosen:
+        case options.SqliteCatalogOptions():
+            from adapters.catalog.sqlite import open_sqlite
+
+            return await stack.enter_async_context(open_sqlite(settings.data_dir / "catalog.db"))
+        case options.PostgresCatalogOptions():
+            with _extra("postgresql"):
+                import asyncpg  # noqa: F401  # the engine would look for it only later
+
+                from adapters.catalog.postgresql import open_postgresql
+
+            url = str(chosen.url.get_secret_value())
+            return await stack.enter_async_context(open_postgresql(url, timeout_s=chosen.timeout_s))
     assert_never(chosen)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from adapters.catalog.sqlite import SqliteCatalog, open_sqlite
+from adapters.catalog.sql import SqlCatalog
 from adapters.lease import FileLease
 from adapters.parser.registry import ParserRegistry
 from adapters.presence import Presence
@@ -78,10 +78,10 @@ async def open_application(
         stack.callback(lease.release)
         if writes and not lease.acquire():
             log.info("lease_taken", effect="local indexes are kept in memory by this process")
-        database = await stack.enter_async_context(open_sqlite(settings.data_dir / "catalog.db"))
+        database = await backends.open_database(settings.catalog, settings, stack)
         presence = Presence(settings.data_dir / "workers")
         stack.callback(presence.close)
-        catalog, queue = SqliteCatalog(database), LocalQueue(database, presence)
+        catalog, queue = SqlCatalog(database), LocalQueue(database, presence)
         blobs = await backends.open_blobs(settings.blobs, settings, stack)
         parsers = ParserRegistry()
         opened = await _open_backends(settings, stack, metrics)

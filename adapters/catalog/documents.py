@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, delete, func, insert, select, update
+from sqlalchemy import Row, Select, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.catalog.database import Database
+from adapters.catalog.database import Database, elements
 from adapters.catalog.schema import configurations, documents, jobs, versions, workspaces
 from adapters.catalog.workspaces import advance
 from orchestrator.domain.documents import Document, Receipt, Status
@@ -64,7 +64,7 @@ class SqlDocuments:
         self, workspace: str, *, principal: Principal, after: str | None, limit: int
     ) -> Sequence[Document]:
         """Page by id; rights are applied by the database, before the limit."""
-        group = func.json_each(documents.c.acl).table_valued("value")
+        group = elements(documents.c.acl).table_valued("value")
         seen = select(1).select_from(group).where(group.c.value.in_(sorted(principal.groups)))
         query = (
             _all()

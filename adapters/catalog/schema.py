@@ -1,9 +1,10 @@
 """The catalog's tables."""
 
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Column,
     Float,
     Index,
@@ -21,6 +22,12 @@ HEAD: Final = "0001"
 
 metadata = MetaData()
 
+_LIVE: Final[dict[str, Any]] = {
+    f"{dialect}_where": text("deleted_at IS NULL") for dialect in ("sqlite", "postgresql")
+}
+_ID: Final = BigInteger().with_variant(Integer, "sqlite")
+"""Ids are never used again; SQLite counts only an `INTEGER` by itself, and has 64 bits for it."""
+
 workspaces = Table(
     "workspaces",
     metadata,
@@ -30,7 +37,7 @@ workspaces = Table(
     Column("config_version", Integer, nullable=False),
     Column("created_at", Float, nullable=False),
     Column("deleted_at", Float),
-    Index("ix_workspaces_name", "name", unique=True, sqlite_where=text("deleted_at IS NULL")),
+    Index("ix_workspaces_name", "name", unique=True, **_LIVE),
 )
 
 configurations = Table(
@@ -67,7 +74,7 @@ documents = Table(
         "workspace",
         "source_id",
         unique=True,
-        sqlite_where=text("deleted_at IS NULL"),
+        **_LIVE,
     ),
 )
 
@@ -88,7 +95,7 @@ versions = Table(
 chunks = Table(
     "chunks",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("id", _ID, primary_key=True, autoincrement=True),
     Column("workspace", Text, nullable=False),
     Column("document_id", Text, nullable=False),
     Column("version", Integer, nullable=False),
@@ -112,7 +119,7 @@ chunks = Table(
 vectors = Table(
     "vectors",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", _ID, primary_key=True),
     Column("model", Text, nullable=False),
     Column("text_hash", LargeBinary, nullable=False),
     Column("vector", LargeBinary, nullable=False),
@@ -133,7 +140,7 @@ changes = Table(
 jobs = Table(
     "jobs",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("id", _ID, primary_key=True, autoincrement=True),
     Column("workspace", Text, nullable=False),
     Column("document_id", Text, nullable=False),
     Column("version", Integer, nullable=False),

@@ -14,17 +14,29 @@ from pydantic import (
     RedisDsn,
     Secret,
     SecretStr,
+    StringConstraints,
     model_validator,
 )
 
 _PASSWORD: Final = re.compile(r"(?<=:)[^/@]*(?=@)|(?<=password=)[^&]*")
 
 
-class SecretUrl(Secret[RedisDsn]):
-    """A URL of which everything but the password is shown."""
+class SecretRedisUrl(Secret[RedisDsn]):
+    """A URL of Redis, of which everything but the password is shown."""
 
     def _display(self) -> str:
         return _PASSWORD.sub("**********", str(self.get_secret_value()))
+
+
+PostgresUrl: TypeAlias = Annotated[str, StringConstraints(pattern=r"^postgres(ql)?://.+")]
+"""With a host, or `?host=` and the folder of a socket, which pydantic's own type does not take."""
+
+
+class SecretPostgresUrl(Secret[PostgresUrl]):
+    """A URL of PostgreSQL, of which everything but the password is shown."""
+
+    def _display(self) -> str:
+        return _PASSWORD.sub("**********", self.get_secret_value())
 
 
 class Options(BaseModel):
@@ -51,7 +63,7 @@ class RedisCacheOptions(Options):
     """Answers in Redis, behind `entries` in memory; a call takes at most `timeout_s` seconds."""
 
     kind: Literal["redis"]
-    url: SecretUrl = SecretUrl(RedisDsn("redis://127.0.0.1:6379/0"))
+    url: SecretRedisUrl = SecretRedisUrl(RedisDsn("redis://127.0.0.1:6379/0"))
     password: SecretStr | None = None
     entries: int = Field(default=10_000, ge=1)
     ttl_s: float = Field(default=3600.0, gt=0)
@@ -158,6 +170,14 @@ class SqliteCatalogOptions(Options):
     kind: Literal["sqlite"]
 
 
+class PostgresCatalogOptions(Options):
+    """The catalog in PostgreSQL; a connection is waited for at most `timeout_s` seconds."""
+
+    kind: Literal["postgresql"]
+    url: SecretPostgresUrl
+    timeout_s: float = Field(default=10.0, gt=0)
+
+
 class FilesystemBlobOptions(Options):
     """Original files below the data folder."""
 
@@ -214,4 +234,7 @@ GeneratorOptions: TypeAlias = Annotated[
 ]
 BlobOptions: TypeAlias = Annotated[
     FilesystemBlobOptions | S3BlobOptions, Field(discriminator="kind")
+]
+CatalogOptions: TypeAlias = Annotated[
+    SqliteCatalogOptions | PostgresCatalogOptions, Field(discriminator="kind")
 ]

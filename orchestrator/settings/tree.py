@@ -28,13 +28,13 @@ from orchestrator.settings.explain import did_you_mean, explain
 from orchestrator.settings.options import (
     BlobOptions,
     CacheOptions,
+    CatalogOptions,
     EmbedderOptions,
     GeneratorOptions,
     KeywordOptions,
     LocalQueueOptions,
     RerankerOptions,
     RetrieverOptions,
-    SqliteCatalogOptions,
     VectorOptions,
 )
 
@@ -84,7 +84,7 @@ class Settings(BaseSettings):
     retriever: RetrieverOptions
     reranker: RerankerOptions
     generator: GeneratorOptions
-    catalog: SqliteCatalogOptions
+    catalog: CatalogOptions
     blobs: BlobOptions
     queue: LocalQueueOptions
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.catalog.sqlite import SqliteCatalog, open_sqlite
+from adapters.catalog.sql import SqlCatalog
+from adapters.catalog.sqlite import open_sqlite
 from adapters.queue.local import LocalQueue
 from orchestrator.contracts.catalog import CatalogContract
 from orchestrator.contracts.clerk import Clerk, vector_of
@@ -18,35 +19,35 @@ from orchestrator.domain.errors import Unavailable
 
 class TestSqliteCatalog(CatalogContract):
     @pytest.fixture
-    async def another(self, path: Path) -> AsyncIterator[SqliteCatalog]:
+    async def another(self, path: Path) -> AsyncIterator[SqlCatalog]:
         async with open_sqlite(path) as database:
-            yield SqliteCatalog(database)
+            yield SqlCatalog(database)
 
 
 @pytest.fixture
-async def clerk(catalog: SqliteCatalog, queue: LocalQueue) -> Clerk:
+async def clerk(catalog: SqlCatalog, queue: LocalQueue) -> Clerk:
     return await Clerk.of(catalog, queue)
 
 
 async def test_a_database_is_made_where_there_is_none(tmp_path, presence):
     path = tmp_path / "new" / "catalog.db"
     async with open_sqlite(path) as database:
-        clerk = await Clerk.of(SqliteCatalog(database), LocalQueue(database, presence))
+        clerk = await Clerk.of(SqlCatalog(database), LocalQueue(database, presence))
         document = await clerk.keep("Refunds are paid.")
 
     async with open_sqlite(path) as database:
-        assert await SqliteCatalog(database).documents.get(document.id) == document
+        assert await SqlCatalog(database).documents.get(document.id) == document
 
 
 async def test_chunk_ids_are_not_used_again_after_a_restart(path, presence):
     async with open_sqlite(path) as database:
-        clerk = await Clerk.of(SqliteCatalog(database), LocalQueue(database, presence))
+        clerk = await Clerk.of(SqlCatalog(database), LocalQueue(database, presence))
         document = await clerk.keep("One.", "Two.")
         used = await clerk.chunk_ids()
         await clerk.catalog.deletions.document(document.id)
 
     async with open_sqlite(path) as database:
-        catalog = SqliteCatalog(database)
+        catalog = SqlCatalog(database)
         again = Clerk(
             catalog, LocalQueue(database, presence), await catalog.workspaces.by_uid(clerk.uid)
         )
