@@ -52,8 +52,8 @@ class Projection(Generic[Content, Question]):
     async def save(self) -> None:
         """Make the index durable, if it has changed since it last was."""
         if self._changed:
-            self._changed = False
             await self._index.save()
+            self._changed = False
 
 
 def _difference(wanted: Ids, held: Ids) -> tuple[Ids, Ids]:

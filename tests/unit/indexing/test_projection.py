@@ -145,6 +145,21 @@ async def test_an_index_is_saved_when_it_has_changed_since():
     assert index.saves == 2
 
 
+async def test_an_index_that_could_not_be_saved_is_saved_later():
+    ledger, index = Ledger(), FakeIndex()
+    ledger.publish(1)
+    projection = Projection(index, numbered)
+    await projection.catch_up(ledger.roster)
+    index.full = OSError("no space left")
+    with pytest.raises(OSError, match="no space left"):
+        await projection.save()
+
+    index.full = None
+    await projection.save()
+
+    assert index.saves == 1
+
+
 async def test_a_search_is_the_indexs_own():
     index = FakeIndex(hits=[Hit(2, 0.5), Hit(1, 0.25)])
     scope = Ledger().scope()
