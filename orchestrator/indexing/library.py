@@ -272,6 +272,6 @@ async def _close(opened: _Open) -> None:
         opened.follower.cancel()
         await asyncio.gather(opened.follower, return_exceptions=True)
     try:
-        await opened.shelf.save()
+        await opened.shelf.close()
     finally:
         await opened.stack.aclose()

@@ -204,6 +204,15 @@ async def test_what_cannot_be_saved_is_closed_all_the_same(stage):
     assert stage.openings.closed == stage.openings.indexes
 
 
+async def test_who_still_reads_what_is_closed_is_told(stage):
+    shelf = await stage.library.shelf("default")
+    (projection,) = shelf.projections.values()
+    await stage.library.close_shelf("default")
+
+    with pytest.raises(Unavailable):
+        await projection.search("refunds", scope=ANYONE, limit=1)
+
+
 async def test_closing_what_is_not_open_does_nothing(stage):
     await stage.library.close_shelf("default")
 
