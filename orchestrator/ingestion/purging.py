@@ -61,7 +61,8 @@ class Purger:
 
     async def workspace(self, uid: str) -> bool:
         """Purge a deleted workspace; its last rows go once all else has gone."""
-        states = [await _attempt(lambda: self._purge_caches(uid))]
+        states = [await _attempt(lambda: self._library.close_workspace(uid))]
+        states.append(await _attempt(lambda: self._purge_caches(uid)))
         states.append(await _attempt(lambda: self._blobs.purge(uid)))
         if not self._persists():
             return False

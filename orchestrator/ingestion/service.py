@@ -153,7 +153,6 @@ class Ingestion:
     async def delete_workspace(self, name: str) -> None:
         """Delete a workspace with all its documents, from every store that answers."""
         uid = await self._catalog.deletions.workspace(name)
-        await self._library.close_shelf(name)
         await self._purger.workspace(uid)
         await asyncio.sleep(LEASE_S)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from tests.unit.cli.conftest import one_json, told
@@ -41,6 +43,22 @@ def test_a_mixed_folder_is_summed_up_file_by_file(rag, folder):
     assert "failed: policies/picture.md: 'picture.md' is not text" in lines[2]
     assert "image/png" in lines[2]
     assert lines[3] == "  skipped: table.xlsx: no parser reads '.xlsx' files"
+
+
+def test_a_name_that_is_not_utf_8_fails_its_file_alone(rag, tmp_path):
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    for name in (b"caf\xe9.txt", b"caf\xe9.x\xff", b"notes.txt"):
+        (folder / os.fsdecode(name)).write_bytes(b"Lunch is at noon.")
+
+    result = rag("ingest", folder)
+
+    assert result.exit_code == 1
+    assert result.stdout.splitlines()[0].startswith("1 indexed, 0 unchanged, 1 failed, 1 skipped")
+    assert result.stdout.splitlines()[1:] == [
+        "  failed: caf\\xe9.txt: its name is not UTF-8",
+        "  skipped: caf\\xe9.x\\xff: no parser reads '.x\\xff' files",
+    ]
 
 
 def test_a_mixed_folder_as_json_is_one_document(rag, folder):

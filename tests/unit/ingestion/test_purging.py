@@ -208,6 +208,21 @@ async def test_a_deleted_workspace_is_purged_from_every_store(cleaning, catalog,
         await catalog.documents.get(document.id)
 
 
+async def test_the_indexes_of_a_deleted_workspace_are_closed_before_they_are_erased(
+    cleaning, catalog, clerk
+):
+    uid = await catalog.deletions.workspace("policies")
+    closed = cleaning.library.closed
+
+    async def drop(_uid):
+        assert closed == [uid]
+
+    cleaning.stores[0].drop = drop
+
+    assert await cleaning.purger.workspace(uid)
+    assert clerk.uid == uid
+
+
 @pytest.mark.parametrize("part", ["caches", "stores"])
 @pytest.mark.usefixtures("clerk")
 async def test_the_last_rows_of_a_workspace_stay_until_every_store_is_purged(

@@ -454,7 +454,7 @@ async def test_a_deleted_workspace_is_closed_purged_and_its_name_is_free(
     await service.delete_workspace("policies")
 
     assert time.monotonic() - began >= LEASE_S
-    assert (library.closed, cache.purged) == (["policies"], [clerk.uid])
+    assert (library.closed, cache.purged) == ([clerk.uid], [clerk.uid])
     assert (await service.create_workspace("policies", WorkspaceConfig())).uid != clerk.uid
     with pytest.raises(NotFound):
         await catalog.documents.get(document.id)
