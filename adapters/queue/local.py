@@ -55,13 +55,14 @@ class LocalQueue:
                 .values(claimed_until=time.time() + seconds)
             )
 
-    async def release(self, worker: str) -> None:
+    async def release(self, worker: str, *, tried: bool = True) -> None:
         """Drop the worker's claims."""
+        attempts = jobs.c.attempts if tried else jobs.c.attempts - 1
         async with self._database.write() as connection:
             await connection.execute(
                 update(jobs)
                 .where(jobs.c.claimed_by == worker)
-                .values(claimed_by=None, claimed_until=None)
+                .values(claimed_by=None, claimed_until=None, attempts=attempts)
             )
 
     async def fail(self, job: Job, reason: str) -> None:

@@ -76,22 +76,26 @@ class Worker:
     async def run(self) -> None:
         """Work until cancelled; what is unfinished then goes back to the queue at once."""
         renewing = asyncio.create_task(self._renew(), name="renew claims")
+        tried = True
         try:
             while True:
                 try:
                     if await self.step():
                         continue
                     if await self._repaired():
-                        await self._release()
+                        await self._release(tried=False)
                     else:
                         await self._idle()
                 except (Unavailable, Conflict) as error:
                     self._observer.worker_waits(error)
                     await asyncio.sleep(RETRY_S)
                     await self._release()
+        except asyncio.CancelledError:
+            tried = False  # it was not the documents that ended it
+            raise
         finally:
             renewing.cancel()
-            await self._release()
+            await self._release(tried=tried)
 
     async def step(self) -> int:
         """Claim one batch and bring every document of it to its end; how many there were."""
@@ -190,8 +194,8 @@ class Worker:
             except Unavailable as error:
                 self._observer.worker_waits(error)
 
-    async def _release(self) -> None:
+    async def _release(self, *, tried: bool = True) -> None:
         try:
-            await self._queue.release(self._name)
+            await self._queue.release(self._name, tried=tried)
         except Unavailable as error:  # the claims end by themselves
             self._observer.worker_waits(error)

@@ -119,11 +119,11 @@ class Office:
     async def renew(self, worker: str, *, seconds: float) -> None:
         self._asked("renew")
 
-    async def release(self, worker: str) -> None:
+    async def release(self, worker: str, *, tried: bool = True) -> None:
         self._asked("release")
         ended = {one.job_id for batch in self.published for one in batch}
         back = [
-            replace(job, attempts=job.attempts + 1)
+            replace(job, attempts=job.attempts + 1) if tried else job
             for job in getattr(self, "claimed", [])
             if job.id not in ended and job.document_id not in self.failed
         ]

@@ -238,7 +238,7 @@ async def test_a_worker_that_is_cancelled_gives_its_claims_back(office):
 
     await ended(working)
 
-    assert [job.document_id for job in office.jobs] == ["d1"]
+    assert [(job.document_id, job.attempts) for job in office.jobs] == [("d1", 1)]
     assert (published(office), office.failed) == ({}, {})
 
 
@@ -279,7 +279,7 @@ async def test_a_workspace_whose_embedder_is_gone_waits_until_it_is_back_and_no_
         return office.embedder
 
     office.worker._embedder_of = embedder_of
-    office.hand_in("d1", b"One.")
+    office.hand_in("d1", b"One.", attempts=MAX_ATTEMPTS)
     office.hand_in("d2", b"Two.", workspace="uid of legal")
     working = asyncio.create_task(office.worker.run())
     await asyncio.sleep(IDLE_S * 10)
@@ -304,3 +304,4 @@ async def test_a_defect_ends_the_worker_loudly(office):
         await office.worker.run()
 
     assert office.calls[-1] == "release"
+    assert [job.attempts for job in office.jobs] == [2]
