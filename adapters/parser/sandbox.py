@@ -21,19 +21,19 @@ TRIES: Final = 3
 
 
 class ParserSandbox:
-    """`orchestrator.ports.parser.Parsers`: up to `children` processes, one document each at a time.
+    """`orchestrator.ports.parser.Parsers`: `processes` at most, each with one document.
 
     A process is started when it is first needed, or by `warm`; one that dies, or has done enough,
     is replaced at once.
     """
 
-    def __init__(self, order: Order, limits: Limits, *, children: int, minimum: Isolation) -> None:
+    def __init__(self, order: Order, limits: Limits, *, processes: int, minimum: Isolation) -> None:
         self._registry = ParserRegistry()
         self._order = order
         self._limits = limits
-        self._children = children
+        self.processes = processes
         self._minimum = minimum
-        self._turns = asyncio.Semaphore(children)
+        self._turns = asyncio.Semaphore(processes)
         self._idle: list[Cell] = []
         self._starting: list[asyncio.Task[Cell]] = []
         self._failure: Unavailable | None = None
@@ -67,7 +67,7 @@ class ParserSandbox:
 
     def warm(self) -> None:
         """Begin to start every process, in the background."""
-        while len(self._idle) + len(self._starting) < self._children:
+        while len(self._idle) + len(self._starting) < self.processes:
             self._starting.append(asyncio.create_task(self._start()))
 
     async def ping(self) -> None:
@@ -129,7 +129,7 @@ class ParserSandbox:
 
 @asynccontextmanager
 async def open_sandbox(
-    order: Order, limits: Limits, *, children: int, minimum: Isolation
+    order: Order, limits: Limits, *, processes: int, minimum: Isolation
 ) -> AsyncIterator[ParserSandbox]:
     """The pool, with no process yet; every one is ended at the end.
 
@@ -138,7 +138,7 @@ async def open_sandbox(
     """
     if (offered := reachable()).rank < minimum.rank:
         raise Misconfigured(_below(offered, minimum))
-    sandbox = ParserSandbox(order, limits, children=children, minimum=minimum)
+    sandbox = ParserSandbox(order, limits, processes=processes, minimum=minimum)
     try:
         yield sandbox
     finally:

@@ -32,11 +32,11 @@ DENIED = {f"errno {errno.EPERM}", f"errno {errno.EACCES}"}
 
 
 @asynccontextmanager
-async def opened(registry=None, *, children=1, minimum=Isolation.FULL, memory=None, **limits):
+async def opened(registry=None, *, processes=1, minimum=Isolation.FULL, memory=None, **limits):
     order = replace(ORDER, registry=registry or ORDER.registry)
     order = replace(order, memory_bytes=memory or order.memory_bytes)
     chosen = replace(LIMITS, **limits)
-    async with open_sandbox(order, chosen, children=children, minimum=minimum) as pool:
+    async with open_sandbox(order, chosen, processes=processes, minimum=minimum) as pool:
         yield pool
 
 
@@ -191,7 +191,7 @@ async def test_an_answer_without_end_is_not_read_to_its_end(told):
 
 
 async def test_other_documents_are_not_affected(told):
-    async with opened(EVIL, children=2, wall_s=5.0) as pool:
+    async with opened(EVIL, processes=2, wall_s=5.0) as pool:
         words = ["echo 1", "segfault", "echo 2", "exit 0", "echo 3", "allocate", "echo 4"]
 
         found = await asyncio.gather(*(told(pool, one) for one in words), return_exceptions=True)
@@ -248,7 +248,7 @@ async def test_cancelling_kills_the_work(evil, told):
 
 
 async def test_closing_leaves_no_process(told):
-    async with opened(EVIL, children=3) as pool:
+    async with opened(EVIL, processes=3) as pool:
         pool.warm()
         await told(pool, "echo 1")
         await until(lambda: all(task.done() for task in pool._starting))
@@ -260,7 +260,7 @@ async def test_closing_leaves_no_process(told):
 
 
 async def test_closing_at_once_leaves_no_process():
-    async with opened(EVIL, children=3) as pool:
+    async with opened(EVIL, processes=3) as pool:
         pool.warm()
         await asyncio.sleep(0.02)
     await until(lambda: not _children())
@@ -283,7 +283,7 @@ from orchestrator.ports.parser import Isolation
 async def main():
     order = Order(os.getpid(), 300_000_000, 64, 5, 1000, "tests.contracts.evil:Evil")
     limits = Limits(60, 60.0, 1000, 100, 1 << 30)
-    async with open_sandbox(order, limits, children=2, minimum=Isolation.LIMITS) as pool:
+    async with open_sandbox(order, limits, processes=2, minimum=Isolation.LIMITS) as pool:
         await asyncio.gather(pool.isolation(), pool.isolation())
         print(*(cell.pid for cell in pool._idle), flush=True)
         await pool.parse(Path(sys.argv[1]), "text/plain")
@@ -342,7 +342,7 @@ async def test_a_kernel_that_offers_too_little_refuses_the_start(monkeypatch):
 
 
 async def test_a_process_that_reached_too_little_is_not_used(told, monkeypatch):
-    pool = ParserSandbox(replace(ORDER, registry=EVIL), LIMITS, children=1, minimum=Isolation.FULL)
+    pool = ParserSandbox(replace(ORDER, registry=EVIL), LIMITS, processes=1, minimum=Isolation.FULL)
     started = sandbox.start
 
     async def lesser(order):
