@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import mimetypes
 import os
 import platform
 import resource
@@ -32,7 +33,10 @@ _RIGHTS: Final = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}
 """How many rights over files each version of Landlock knows; later ones, as many as the last."""
 _NETWORK: Final = 0b11
 _SCOPES: Final = 0b11
-LIBRARIES: Final = (
+SHARED: Final = (
+    *mimetypes.knownfiles,
+    "/etc/localtime",
+    "/usr/share/zoneinfo",
     "/lib",
     "/lib64",
     "/usr/lib",
@@ -40,6 +44,7 @@ LIBRARIES: Final = (
     "/usr/local/lib",
     "/etc/ld.so.cache",
 )
+"""Libraries and tables that Python and its packages look into, where they are."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -85,7 +90,7 @@ def readable() -> list[Path]:
     names = ("stdlib", "platstdlib", "purelib", "platlib")
     found = [packages, packages.parent / "orchestrator", Path(sys.base_prefix, "lib")]
     found += [Path(sysconfig.get_path(name)) for name in names]
-    return [path for path in (*found, *map(Path, LIBRARIES)) if path.exists()]
+    return [path for path in (*found, *map(Path, SHARED)) if path.exists()]
 
 
 def _level(*, filters: bool, landlock: bool) -> Isolation:

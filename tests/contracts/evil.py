@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import mimetypes
 import os
 import signal
 import socket
@@ -96,6 +97,10 @@ class Evil:
 
     def encoding(self, name):
         return "é".encode(name)
+
+    def kind(self, name):
+        mimetypes.init()
+        return mimetypes.guess_type(name)[0]
 
     def garbage(self, text):
         print(text)

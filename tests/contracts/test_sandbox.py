@@ -134,6 +134,7 @@ async def test_nothing_of_the_servers_is_inherited(evil, told, monkeypatch):
     [
         ("thread hello", "hello"),
         ("encoding cp037", "b'Q'"),
+        ("kind page.html", "text/html"),
         ("garbage hello", "hello"),
         ("half", "half of a ? character"),
     ],
