@@ -19,6 +19,7 @@ from orchestrator.ports.embedder import Embedder
 from orchestrator.ports.generator import Generator
 from orchestrator.ports.indexes import KeywordStore, VectorStore
 from orchestrator.ports.reranker import Reranker
+from orchestrator.ports.scanner import Scanner
 from orchestrator.settings import Settings, options
 from orchestrator.settings.explain import did_you_mean
 
@@ -191,6 +192,25 @@ def open_generator(
                 embedder = None  # its vectors say nothing of meaning: only words count then
             return ExtractiveGenerator(
                 sentences=chosen.sentences, evidence=chosen.evidence, embedder=embedder
+            )
+    assert_never(chosen)
+
+
+def open_scanner(chosen: options.ScannerOptions) -> Scanner:
+    """A virus scanner; nothing is connected until it is used."""
+    match chosen:
+        case options.NoScannerOptions():
+            from adapters.scanner.none import NoScanner
+
+            return NoScanner()
+        case options.ClamdScannerOptions():
+            from adapters.scanner.clamd import ClamdScanner
+
+            return ClamdScanner(
+                host=chosen.host,
+                port=chosen.port,
+                socket=chosen.socket,
+                timeout_s=chosen.timeout_s,
             )
     assert_never(chosen)
 

@@ -9,9 +9,12 @@ from dataclasses import dataclass
 
 import structlog
 
+from adapters.blobs.filesystem import FilesystemBlobs
 from adapters.catalog.sql import SqlCatalog
 from adapters.lease import FileLease
-from adapters.parser.registry import ParserRegistry
+from adapters.parser.cell import Limits
+from adapters.parser.frames import Order
+from adapters.parser.sandbox import ParserSandbox, open_sandbox
 from adapters.presence import Presence
 from adapters.queue.local import LocalQueue
 from adapters.retriever.mock import OverlapStore, read_corpus
@@ -24,6 +27,8 @@ from orchestrator.health import Health
 from orchestrator.housekeeping import Housekeeping
 from orchestrator.indexing.library import Library
 from orchestrator.ingestion.purging import Purger
+from orchestrator.ingestion.quarantine import Quarantine
+from orchestrator.ingestion.scanning import Scanned
 from orchestrator.ingestion.service import Ingestion
 from orchestrator.ingestion.worker import Worker
 from orchestrator.ports.catalog import Catalog
@@ -52,6 +57,7 @@ class Application:
     answering: Answering
     ingestion: Ingestion
     worker: Worker
+    parsers: ParserSandbox
     housekeeping: Housekeeping
     health: Health
     metrics: Metrics
@@ -83,7 +89,9 @@ async def open_application(
         stack.callback(presence.close)
         catalog, queue = SqlCatalog(database), LocalQueue(database, presence)
         blobs = await backends.open_blobs(settings.blobs, settings, stack)
-        parsers = ParserRegistry()
+        quarantined = FilesystemBlobs(settings.data_dir / "quarantine")
+        parsers = await _open_parsers(settings, stack)
+        scanner = backends.open_scanner(settings.scanner)
         opened = await _open_backends(settings, stack, metrics)
         assembly = Assembly(settings, opened, catalog, metrics)
         _check_defaults(settings, assembly)
@@ -94,7 +102,7 @@ async def open_application(
         stack.push_async_callback(library.close)
         purger = Purger(
             catalog,
-            blobs,
+            [blobs, quarantined],
             list(opened.caches.values()),
             [*opened.vectors.values(), *opened.keywords.values()],
             library,
@@ -111,7 +119,15 @@ async def open_application(
         )
         stack.push_async_callback(ingestion.close)
         worker = Worker(
-            catalog, blobs, queue, parsers, assembly.embedder, telemetry, ingestion.arrived
+            catalog,
+            blobs,
+            queue,
+            Scanned(parsers, scanner),
+            assembly.embedder,
+            telemetry,
+            ingestion.arrived,
+            Quarantine(quarantined, blobs, catalog.documents),
+            parallel=parsers.processes,
         )
         await ingestion.ensure_workspace(DEFAULT_WORKSPACE, settings.workspace)
         application = Application(
@@ -122,14 +138,39 @@ async def open_application(
             answering=Answering(library, assembly.pipeline, assembly.retriever),
             ingestion=ingestion,
             worker=worker,
+            parsers=parsers,
             housekeeping=Housekeeping(purger, library, lease),
-            health=Health(catalog, blobs, opened.caches, library),
+            health=Health(
+                catalog, blobs, opened.caches, library, {"parser": parsers, "scanner": scanner}
+            ),
             metrics=metrics,
             persists=lease.held,
         )
         if seeds:
             await _seed(application)
         yield application
+
+
+async def _open_parsers(settings: Settings, stack: AsyncExitStack) -> ParserSandbox:
+    chosen = settings.parsing
+    order = Order(
+        parent=os.getpid(),
+        memory_bytes=chosen.memory_bytes,
+        open_files=chosen.open_files,
+        niceness=chosen.niceness,
+        max_text_chars=chosen.max_text_chars,
+    )
+    limits = Limits(
+        cpu_s=chosen.cpu_s,
+        wall_s=chosen.wall_s,
+        max_text_chars=chosen.max_text_chars,
+        recycle_after=chosen.recycle_after,
+        recycle_bytes=chosen.recycle_bytes,
+    )
+    processes = chosen.processes or len(os.sched_getaffinity(0))
+    return await stack.enter_async_context(
+        open_sandbox(order, limits, processes=processes, minimum=chosen.minimum_isolation)
+    )
 
 
 async def _open_backends(settings: Settings, stack: AsyncExitStack, metrics: Metrics) -> Backends:

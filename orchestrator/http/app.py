@@ -50,6 +50,7 @@ def create_app(settings: Settings, metrics: Metrics | None = None) -> FastAPI:
                 "housekeeping": asyncio.create_task(application.housekeeping.run()),
             }
             application.health.watch(background)
+            application.parsers.warm()
             _settle_garbage()
             log.info("started", profile=settings.profile, version=__version__)
             try:

@@ -30,7 +30,7 @@ class Purger:
     def __init__(
         self,
         catalog: Catalog,
-        blobs: BlobStore,
+        blobs: Sequence[BlobStore],
         caches: Sequence[Cache],
         stores: Sequence[VectorStore | KeywordStore],
         library: Library,
@@ -48,7 +48,7 @@ class Purger:
         """Purge one document from the stores where it is pending; the receipt as it is then."""
         steps: dict[str, Callable[[], Awaitable[None]]] = {
             "cache": lambda: self._purge_caches(workspace),
-            "blobs": lambda: self._blobs.purge(f"{workspace}/{receipt.document_id}"),
+            "blobs": lambda: self._purge_files(f"{workspace}/{receipt.document_id}"),
             "vectors": lambda: self._purge_indexes(workspace),
             "keywords": lambda: self._purge_indexes(workspace),
         }
@@ -63,7 +63,7 @@ class Purger:
         """Purge a deleted workspace; its last rows go once all else has gone."""
         states = [await _attempt(lambda: self._library.close_workspace(uid))]
         states.append(await _attempt(lambda: self._purge_caches(uid)))
-        states.append(await _attempt(lambda: self._blobs.purge(uid)))
+        states.append(await _attempt(lambda: self._purge_files(uid)))
         if not self._persists():
             return False
         states += [await _attempt(partial(store.drop, uid)) for store in self._stores]
@@ -81,6 +81,10 @@ class Purger:
         for uid in left.workspaces:
             await self.workspace(uid)
         await self._catalog.log.sweep(seconds=SUPERSEDED_S)
+
+    async def _purge_files(self, prefix: str) -> None:
+        for store in self._blobs:
+            await store.purge(prefix)
 
     async def _purge_caches(self, workspace: str) -> None:
         for cache in self._caches:

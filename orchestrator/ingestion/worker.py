@@ -14,6 +14,7 @@ from orchestrator.domain.documents import Piece, text_hash
 from orchestrator.domain.errors import Conflict, NotFound, RagError, Rejected, Unavailable
 from orchestrator.domain.workspaces import WorkspaceConfig
 from orchestrator.ingestion.cutting import cut
+from orchestrator.ingestion.quarantine import Quarantine
 from orchestrator.ports.blobs import BlobStore
 from orchestrator.ports.catalog import Catalog, Publication, Work
 from orchestrator.ports.embedder import Embedder
@@ -51,7 +52,10 @@ class _Prepared:
 
 
 class Worker:
-    """Takes jobs from the queue; several may run, in several processes."""
+    """Takes jobs from the queue; several may run, in several processes.
+
+    Of a batch, `parallel` documents are parsed and cut at once.
+    """
 
     def __init__(
         self,
@@ -62,6 +66,9 @@ class Worker:
         embedder_of: Callable[[WorkspaceConfig], Embedder],
         observer: Observer,
         arrived: asyncio.Event,
+        quarantine: Quarantine,
+        *,
+        parallel: int = 1,
     ) -> None:
         self._catalog = catalog
         self._blobs = blobs
@@ -70,6 +77,8 @@ class Worker:
         self._embedder_of = embedder_of
         self._observer = observer
         self._arrived = arrived
+        self._quarantine = quarantine
+        self._turns = asyncio.Semaphore(parallel)
         self._name = uuid.uuid4().hex
         self._unusable: set[str] = set()
 
@@ -89,7 +98,7 @@ class Worker:
                 except (Unavailable, Conflict) as error:
                     self._observer.worker_waits(error)
                     await asyncio.sleep(RETRY_S)
-                    await self._release()
+                    await self._release(tried=not isinstance(error, Unavailable))
         except asyncio.CancelledError:
             tried = False  # it was not the documents that ended it
             raise
@@ -114,8 +123,7 @@ class Worker:
                 self._observer.worker_waits(error)
                 self._unusable.add(uid)  # its jobs stay claimed, out of the way of others
                 continue
-            prepared = [one for job in group if (one := await self._prepare(job, config, embedder))]
-            await self._publish(prepared, embedder)
+            await self._publish(await self._prepare_all(group, config, embedder), embedder)
         return len(jobs)
 
     async def _repaired(self) -> bool:
@@ -126,6 +134,21 @@ class Worker:
                 self._unusable.clear()
                 return True
         return False
+
+    async def _prepare_all(
+        self, jobs: Sequence[Job], config: WorkspaceConfig, embedder: Embedder
+    ) -> list[_Prepared]:
+        async def in_turn(job: Job) -> _Prepared | None:
+            async with self._turns:
+                return await self._prepare(job, config, embedder)
+
+        tasks = [asyncio.create_task(in_turn(job)) for job in jobs]
+        try:
+            return [one for task in tasks if (one := await task)]
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _prepare(
         self, job: Job, config: WorkspaceConfig, embedder: Embedder
@@ -145,6 +168,7 @@ class Worker:
         except Unavailable:
             raise
         except RagError as error:
+            await self._quarantine.consider(work, error)
             await self._fail(job, error.detail)
             return None
         except Exception as error:  # noqa: BLE001  # a parser may fail in any way; only this document does
@@ -174,6 +198,7 @@ class Worker:
             ]
         )
         for one in prepared:
+            await self._quarantine.release(f"{one.job.workspace}/{one.job.document_id}")
             self._observer.ingested(one.job.document_id, None)
 
     async def _fail(self, job: Job, reason: str) -> None:

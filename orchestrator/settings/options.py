@@ -212,6 +212,22 @@ class LocalQueueOptions(Options):
     kind: Literal["local"]
 
 
+class NoScannerOptions(Options):
+    """No virus scanner."""
+
+    kind: Literal["none"]
+
+
+class ClamdScannerOptions(Options):
+    """clamd at `host` and `port`, or a `socket` file; a step takes up to `timeout_s` seconds."""
+
+    kind: Literal["clamd"]
+    host: str = "127.0.0.1"
+    port: int = Field(default=3310, ge=1, le=65535)
+    socket: Path | None = None
+    timeout_s: float = Field(default=30.0, gt=0)
+
+
 CacheOptions: TypeAlias = Annotated[
     NoCacheOptions | MemoryCacheOptions | RedisCacheOptions, Field(discriminator="kind")
 ]
@@ -237,4 +253,7 @@ BlobOptions: TypeAlias = Annotated[
 ]
 CatalogOptions: TypeAlias = Annotated[
     SqliteCatalogOptions | PostgresCatalogOptions, Field(discriminator="kind")
+]
+ScannerOptions: TypeAlias = Annotated[
+    NoScannerOptions | ClamdScannerOptions, Field(discriminator="kind")
 ]

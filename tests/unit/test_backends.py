@@ -20,6 +20,8 @@ from adapters.keywords.rank_bm25 import RankBm25Store
 from adapters.keywords.tantivy import TantivyStore
 from adapters.reranker.mock import MockReranker
 from adapters.reranker.none import NoReranker
+from adapters.scanner.clamd import ClamdScanner
+from adapters.scanner.none import NoScanner
 from adapters.vectors.faiss import FaissStore
 from adapters.vectors.memory import MemoryVectorStore
 from orchestrator import backends
@@ -167,3 +169,10 @@ def test_an_embedder_that_a_generator_names_must_be_there(tmp_path):
 
     with pytest.raises(Misconfigured, match="names embedder 'defualt': did you mean 'default'"):
         backends.open_generator(found.generator, {"default": MockEmbedder()})
+
+
+@pytest.mark.parametrize(
+    ("chosen", "adapter"), [({"kind": "none"}, NoScanner), ({"kind": "clamd"}, ClamdScanner)]
+)
+def test_a_scanner_is_opened_without_asking_its_server(tmp_path, chosen, adapter):
+    assert type(backends.open_scanner(settings(tmp_path, scanner=chosen).scanner)) is adapter

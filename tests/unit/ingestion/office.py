@@ -13,6 +13,7 @@ from adapters.embedder.mock import MockEmbedder
 from adapters.parser.registry import ParserRegistry
 from orchestrator.domain.documents import Document, Status
 from orchestrator.domain.errors import NotFound, RagError
+from orchestrator.ingestion.quarantine import Quarantine
 from orchestrator.ingestion.worker import Worker
 from orchestrator.ports.catalog import Work
 from orchestrator.ports.queue import Job
@@ -57,13 +58,26 @@ class Embedder(MockEmbedder):
         return await super().embed(texts)
 
 
+class Store:
+    """A blob store in a dict."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+
+    async def put(self, key: str, content: Any) -> None:
+        self.files[key] = content.read()
+
+    async def purge(self, prefix: str) -> None:
+        self.files = {k: v for k, v in self.files.items() if not k.startswith(f"{prefix}/")}
+
+
 class Office:
     """Everything that a worker is handed, and what it did with it.
 
     `down` is raised by what it names: `claim`, `get`, `publish`, `renew` or `release`.
     """
 
-    def __init__(self, parsers: Any = None) -> None:
+    def __init__(self, parsers: Any = None, *, parallel: int = 1) -> None:
         self.catalog = FakeCatalog(workspace("default"), workspace("legal"))
         self.embedder = Embedder()
         self.watcher = Watcher()
@@ -79,6 +93,7 @@ class Office:
         catalog: Any = type("Catalog", (), {})()
         catalog.workspaces = self.catalog
         catalog.documents = catalog.vectors = catalog.log = self
+        self.quarantined = Store()
         self.worker = Worker(
             catalog,
             self,  # type: ignore[arg-type]  # the blobs
@@ -87,6 +102,8 @@ class Office:
             lambda _: self.embedder,
             self.watcher,
             self.arrived,
+            Quarantine(self.quarantined, self, self),  # type: ignore[arg-type]  # blobs, documents
+            parallel=parallel,
         )
 
     def hand_in(

@@ -22,7 +22,7 @@ class Cleaning:
         self.persists = True
         self.purger = Purger(
             catalog,
-            blobs,
+            [blobs],
             self.caches,
             self.stores,
             self.library,

@@ -47,7 +47,7 @@ def service(catalog, blobs, library, cache):
 
 
 def serving(catalog, blobs, library, cache):
-    purger = Purger(catalog, blobs, [cache], [Store()], library, persists=lambda: True)
+    purger = Purger(catalog, [blobs], [cache], [Store()], library, persists=lambda: True)
     return Ingestion(catalog, blobs, ParserRegistry(), library, purger, Watcher(), max_bytes=LIMIT)
 
 

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from adapters.parser.registry import ParserRegistry
-from orchestrator.domain.documents import text_hash
+from orchestrator.domain.documents import ParsedDocument, text_hash
 from orchestrator.domain.errors import Conflict, Rejected, Unavailable
 from orchestrator.ingestion.worker import BATCH, CLAIM_S, IDLE_S, MAX_ATTEMPTS, RETRY_S
 from tests.unit.fakes import hurried, until
@@ -305,3 +305,63 @@ async def test_a_defect_ends_the_worker_loudly(office):
 
     assert office.calls[-1] == "release"
     assert [job.attempts for job in office.jobs] == [2]
+
+
+@hurried
+async def test_an_outage_however_long_gives_no_document_up(office):
+    office.hand_in("d1", b"One.")
+    office.down["get"] = Unavailable("clamd", "refused")
+    working = asyncio.create_task(office.worker.run())
+    await asyncio.sleep(RETRY_S * (MAX_ATTEMPTS + 3))
+
+    office.down.clear()
+    await asyncio.sleep(RETRY_S * 2)
+
+    assert (set(published(office)), office.failed) == ({"d1"}, {})
+    await ended(working)
+
+
+class Slow:
+    """Parsers that count how many documents they have at once."""
+
+    def __init__(self):
+        self.now = self.most = 0
+
+    async def parse(self, file, media_type):
+        self.now += 1
+        self.most = max(self.most, self.now)
+        await asyncio.sleep(0.01)
+        self.now -= 1
+        return ParsedDocument(file.read_text())
+
+
+@pytest.mark.parametrize("parallel", [1, 3])
+async def test_as_many_documents_are_parsed_at_once_as_there_are_processes(parallel):
+    parsers = Slow()
+    office = Office(parsers, parallel=parallel)
+    for number in range(8):
+        office.hand_in(f"d{number}", f"Text {number}.".encode())
+
+    await office.worker.step()
+
+    assert parsers.most == parallel
+    assert [one.document_id for one in office.published[0]] == [f"d{n}" for n in range(8)]
+
+
+async def test_an_outage_ends_what_else_is_being_parsed():
+    class Failing(Slow):
+        async def parse(self, file, media_type):
+            if file.read_text() == "Text 1.":
+                raise Unavailable("the parser", "gone")
+            return await super().parse(file, media_type)
+
+    parsers = Failing()
+    office = Office(parsers, parallel=4)
+    for number in range(4):
+        office.hand_in(f"d{number}", f"Text {number}.".encode())
+
+    with pytest.raises(Unavailable):
+        await office.worker.step()
+    others = [one for one in asyncio.all_tasks() if one is not asyncio.current_task()]
+
+    assert (office.published, office.failed, others) == ([], {}, [])
