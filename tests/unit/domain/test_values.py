@@ -155,6 +155,7 @@ def test_a_configuration_out_of_its_limits_is_refused(values):
         ({"vectors": "other"}, True),
         ({"embedder": "other"}, False),
         ({"chunking": Chunking(tokens=64)}, False),
+        ({"chunking": Chunking(strategy="semantic")}, False),
     ],
 )
 def test_chunks_serve_another_configuration_of_the_same_embedder_and_chunking(change, shares):
