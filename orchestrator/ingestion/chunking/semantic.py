@@ -28,6 +28,8 @@ BATCH: Final = 1024
 
 WINDOW: Final = 3
 """So many sentences before a place are compared with as many after it."""
+SHALLOW: Final = 1e-3
+"""A depth that may come of the company in which a sentence was embedded."""
 
 
 def semantic(source: Source, shifts: Sequence[int]) -> Iterator[Cut]:
@@ -73,7 +75,7 @@ def _valleys(similar: Floats) -> list[int]:
     depths = _peaks(similar) + _peaks(similar[::-1])[::-1] - 2 * similar
     beside = np.pad(similar, 1, constant_values=np.inf)
     valley = (similar <= beside[:-2]) & (similar < beside[2:])
-    deep = depths > depths.mean() + depths.std()
+    deep = depths > max(SHALLOW, depths.mean() + depths.std())
     return np.flatnonzero(valley & deep).tolist()
 
 
