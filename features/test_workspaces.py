@@ -32,7 +32,7 @@ def roll_back(world: World, version: int) -> None:
 
 @given(parsers.parse('a workspace whose documents are cut by "{strategy}"'))
 def cut_by(world: World, strategy: str) -> None:
-    world.workspace = world.create(chunking={"strategy": strategy})
+    world.workspace = world.create(chunking={"strategy": strategy, "tokens": 256})
 
 
 @when("I upload a document that speaks of refunds, and then of lockers")
