@@ -53,8 +53,12 @@ VARIANTS = (
     "structure/128/0",
     "recursive/256/0",
     "recursive/256/32",
+    "recursive/128/0",
     "sentence/256/0",
+    "sentence/256/64",
+    "sentence/128/32",
     "semantic/256/0",
+    "semantic/128/0",
 )
 QUESTIONS = 1000
 ABSTRACTS = 700
