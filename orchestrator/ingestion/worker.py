@@ -162,9 +162,7 @@ class Worker:
         try:
             async with self._blobs.local(work.blob_key) as file:
                 parsed = await self._parsers.parse(file, work.document.media_type)
-            title, pieces, texts = await asyncio.to_thread(
-                cut, parsed, work, config.chunking, embedder
-            )
+            title, pieces, texts = await cut(parsed, work, config.chunking, embedder)
         except Unavailable:
             raise
         except RagError as error:

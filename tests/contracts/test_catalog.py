@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from orchestrator.contracts.catalog import CatalogContract
 from orchestrator.contracts.clerk import Clerk, vector_of
 from orchestrator.contracts.deletions import key_of
 from orchestrator.domain.errors import Unavailable
+from orchestrator.domain.workspaces import Chunking, WorkspaceConfig
 
 
 class TestSqliteCatalog(CatalogContract):
@@ -54,6 +57,19 @@ async def test_chunk_ids_are_not_used_again_after_a_restart(path, presence):
         await again.keep("Three.", source_id="b")
 
         assert min(await again.chunk_ids()) > max(used)
+
+
+async def test_a_configuration_from_before_the_choice_of_chunking_follows_the_structure(
+    path, catalog, clerk
+):
+    stored = json.dumps({"depth": 50, "chunking": {"kind": "recursive", "tokens": 64}})
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE configurations SET body = ?", (stored,))
+
+    config = (await catalog.workspaces.get(clerk.name)).config
+
+    assert config == WorkspaceConfig(chunking=Chunking("structure", tokens=64), depth=50)
+    assert await catalog.workspaces.configurations(clerk.name) == {1: config}
 
 
 SECRET = "The xylograph of Samarkand is kept in the vault."

@@ -9,8 +9,9 @@ import pytest
 from adapters.parser.registry import ParserRegistry
 from orchestrator.domain.documents import ParsedDocument, text_hash
 from orchestrator.domain.errors import Conflict, Rejected, Unavailable
+from orchestrator.domain.workspaces import Chunking, WorkspaceConfig
 from orchestrator.ingestion.worker import BATCH, CLAIM_S, IDLE_S, MAX_ATTEMPTS, RETRY_S
-from tests.unit.fakes import hurried, until
+from tests.unit.fakes import hurried, until, workspace
 from tests.unit.ingestion.office import Office
 
 
@@ -169,6 +170,25 @@ async def test_an_outage_fails_no_document(office, what):
         await office.worker.step()
 
     assert (office.failed, office.watcher.outcomes) == ({}, {})
+
+
+async def test_an_embedder_that_is_down_while_topics_are_sought_fails_no_document(office):
+    by_topic = WorkspaceConfig(chunking=Chunking("semantic"))
+    office.catalog.known["default"] = workspace("default", config=by_topic)
+    office.hand_in("d1", b"One.")
+    asked = []
+
+    async def embed(texts):
+        asked.append(texts)
+        raise Unavailable("embedder", "switched off")
+
+    office.embedder.embed = embed
+
+    with pytest.raises(Unavailable):
+        await office.worker.step()
+
+    assert (office.failed, office.watcher.outcomes) == ({}, {})
+    assert asked == [["One."]]
 
 
 @pytest.mark.parametrize(

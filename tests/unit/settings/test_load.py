@@ -55,6 +55,7 @@ generator: {{kind: extractive, sentences: 4}}
 """
 
 
+STRATEGY = "Input should be 'recursive', 'sentence', 'structure' or 'semantic'"
 CHUNKING = "chunks hold 16 to 8192 tokens, and overlap by less than half of them"
 
 
@@ -256,6 +257,10 @@ def test_folders_lie_below_the_data_folder_unless_said_otherwise():
         (
             {"RAG_WORKSPACE__CHUNKING__TOKENS": "5"},
             "workspace.chunking: " + CHUNKING,
+        ),
+        (
+            {"RAG_WORKSPACE__CHUNKING__STRATEGY": "paragraph"},
+            "workspace.chunking.strategy: " + STRATEGY,
         ),
     ],
 )
