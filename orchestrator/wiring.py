@@ -24,7 +24,9 @@ from orchestrator.domain.identity import DEFAULT_WORKSPACE
 from orchestrator.health import Health
 from orchestrator.housekeeping import Housekeeping
 from orchestrator.indexing.library import Library
+from orchestrator.ingestion.pace import Pace
 from orchestrator.ingestion.purging import Purger
+from orchestrator.ingestion.records import Records
 from orchestrator.ingestion.service import Ingestion
 from orchestrator.ingestion.worker import Worker
 from orchestrator.ports.catalog import Catalog
@@ -52,6 +54,7 @@ class Application:
     assembly: Assembly
     answering: Answering
     ingestion: Ingestion
+    records: Records
     worker: Worker
     housekeeping: Housekeeping
     health: Health
@@ -101,6 +104,7 @@ async def open_application(
             library,
             persists=lambda: lease.held,
         )
+        pace = Pace()
         ingestion = Ingestion(
             catalog,
             blobs,
@@ -109,10 +113,11 @@ async def open_application(
             purger,
             telemetry,
             max_bytes=settings.http.max_upload_bytes,
+            pace=pace,
         )
         stack.push_async_callback(ingestion.close)
         worker = Worker(
-            catalog, blobs, queue, parsers, assembly.embedder, telemetry, ingestion.arrived
+            catalog, blobs, queue, parsers, assembly.embedder, telemetry, ingestion.arrived, pace
         )
         await ingestion.ensure_workspace(DEFAULT_WORKSPACE, settings.workspace)
         application = Application(
@@ -122,6 +127,7 @@ async def open_application(
             assembly=assembly,
             answering=Answering(library, assembly.pipeline, assembly.retriever),
             ingestion=ingestion,
+            records=Records(catalog, blobs, ingestion.arrived),
             worker=worker,
             housekeeping=Housekeeping(purger, library, lease),
             health=Health(catalog, blobs, opened.caches, library),

@@ -13,6 +13,7 @@ from adapters.embedder.mock import MockEmbedder
 from adapters.parser.registry import ParserRegistry
 from orchestrator.domain.documents import Document, Status
 from orchestrator.domain.errors import NotFound, RagError
+from orchestrator.ingestion.pace import Pace
 from orchestrator.ingestion.worker import Worker
 from orchestrator.ports.catalog import Work
 from orchestrator.ports.queue import Job
@@ -74,8 +75,10 @@ class Office:
         self.published: list[list[Any]] = []
         self.failed: dict[str, str] = {}
         self.calls: list[str] = []
+        self.stages: list[tuple[Any, list[str]]] = []
         self.down: dict[str, RagError] = {}
         self.arrived = asyncio.Event()
+        self.pace = Pace()
         catalog: Any = type("Catalog", (), {})()
         catalog.workspaces = self.catalog
         catalog.documents = catalog.vectors = catalog.log = self
@@ -87,6 +90,7 @@ class Office:
             lambda _: self.embedder,
             self.watcher,
             self.arrived,
+            self.pace,
         )
 
     def hand_in(
@@ -137,6 +141,9 @@ class Office:
 
     async def work(self, document_id: str, version: int) -> Work | None:
         return self.works.get(document_id)
+
+    async def reached(self, stage: Any, ids: Any) -> None:
+        self.stages.append((stage, list(ids)))
 
     @asynccontextmanager
     async def local(self, key: str) -> Any:
