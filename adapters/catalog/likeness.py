@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.catalog.schema import sketches
 from orchestrator.domain.likeness import ALIKE
 
-MOST: Final = 200
+MOST: Final = 100
 """How many documents are looked at for each hash: thousands may share their boilerplate."""
 
 

@@ -11,7 +11,7 @@ from typing import Final
 
 SHINGLE: Final = 4
 SKETCH: Final = 32
-MAX_WORDS: Final = 100_000
+MAX_WORDS: Final = 20_000
 ALIKE: Final = 0.75
 """The share of two sketches that nearly equal texts have in common."""
 
@@ -23,7 +23,7 @@ def sketch(text: str) -> list[int]:
 
     Of equal texts they are equal; of others, their share in common estimates 2J / (1 + J), where
     J is the share of runs that both texts have (bottom-k MinHash: Broder, 1997). Case and
-    punctuation do not count, nor what comes after the first 100,000 words.
+    punctuation do not count, nor what comes after the first 20,000 words.
     """
     return nsmallest(SKETCH, {_hash(run) for run in _runs(text)})
 
