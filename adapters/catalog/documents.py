@@ -206,9 +206,7 @@ async def _replace(connection: AsyncConnection, known: Document, arrival: Arriva
     await connection.execute(
         update(documents)
         .where(documents.c.id == known.id)
-        .values(
-            version=number, status=Status.QUEUED, stage=None, error=None, updated_at=time.time()
-        )
+        .values(version=number, status=Status.QUEUED, error=None, updated_at=time.time())
     )
     await connection.execute(delete(jobs).where(jobs.c.document_id == known.id))
     await _enqueue(connection, known.workspace, known.id, number, arrival)

@@ -135,7 +135,6 @@ async def _publish(connection: AsyncConnection, publication: Publication) -> Non
         .where(documents.c.id == publication.document_id)
         .values(
             status=Status.INDEXED,
-            stage=None,
             error=None,
             title=publication.title,
             chunks=len(publication.pieces),

@@ -72,7 +72,7 @@ class LocalQueue:
                 update(documents)
                 .where(documents.c.id == job.document_id, documents.c.version == job.version)
                 .where(documents.c.deleted_at.is_(None))
-                .values(status=Status.FAILED, stage=None, error=reason, updated_at=time.time())
+                .values(status=Status.FAILED, error=reason, updated_at=time.time())
             )
             await connection.execute(
                 update(versions)
