@@ -26,8 +26,10 @@ from orchestrator.domain.identity import DEFAULT_WORKSPACE
 from orchestrator.health import Health
 from orchestrator.housekeeping import Housekeeping
 from orchestrator.indexing.library import Library
+from orchestrator.ingestion.pace import Pace
 from orchestrator.ingestion.purging import Purger
 from orchestrator.ingestion.quarantine import Quarantine
+from orchestrator.ingestion.records import Records
 from orchestrator.ingestion.scanning import Scanned
 from orchestrator.ingestion.service import Ingestion
 from orchestrator.ingestion.worker import Worker
@@ -56,6 +58,7 @@ class Application:
     assembly: Assembly
     answering: Answering
     ingestion: Ingestion
+    records: Records
     worker: Worker
     parsers: ParserSandbox
     housekeeping: Housekeeping
@@ -108,6 +111,7 @@ async def open_application(
             library,
             persists=lambda: lease.held,
         )
+        pace = Pace()
         ingestion = Ingestion(
             catalog,
             blobs,
@@ -116,6 +120,7 @@ async def open_application(
             purger,
             telemetry,
             max_bytes=settings.http.max_upload_bytes,
+            pace=pace,
         )
         stack.push_async_callback(ingestion.close)
         worker = Worker(
@@ -128,6 +133,7 @@ async def open_application(
             ingestion.arrived,
             Quarantine(quarantined, blobs, catalog.documents),
             parallel=parsers.processes,
+            pace=pace,
         )
         await ingestion.ensure_workspace(DEFAULT_WORKSPACE, settings.workspace)
         application = Application(
@@ -137,6 +143,7 @@ async def open_application(
             assembly=assembly,
             answering=Answering(library, assembly.pipeline, assembly.retriever),
             ingestion=ingestion,
+            records=Records(catalog, blobs, ingestion.arrived),
             worker=worker,
             parsers=parsers,
             housekeeping=Housekeeping(purger, library, lease),

@@ -15,9 +15,7 @@ from orchestrator.ports.arrays import Ids, Vectors
 
 BATCH = 500
 
-_IDS: Final = elements(bindparam("ids", type_=JSON)).table_valued("value")
-
-_READ: Final = (
+_CHUNKS: Final = (
     select(
         chunks.c.id,
         chunks.c.document_id,
@@ -35,12 +33,12 @@ _READ: Final = (
         versions,
         (versions.c.document_id == chunks.c.document_id) & (versions.c.number == chunks.c.version),
     )
-    .where(
-        chunks.c.id.in_(select(cast(_IDS.c.value, BigInteger))),
-        documents.c.deleted_at.is_(None),
-    )
+    .where(documents.c.deleted_at.is_(None))
 )
 """In the order of `Chunk`'s fields."""
+
+_IDS: Final = elements(bindparam("ids", type_=JSON)).table_valued("value")
+_READ: Final = _CHUNKS.where(chunks.c.id.in_(select(cast(_IDS.c.value, BigInteger))))
 
 
 class SqlChunks:
@@ -53,6 +51,19 @@ class SqlChunks:
         """Read by primary key, joined with the version for its title."""
         rows = await self._database.lookup(_READ, ids)
         return [Chunk(*row) for row in rows]
+
+    async def of(
+        self, document_id: str, *, generation: int, after: int, limit: int
+    ) -> Sequence[Chunk]:
+        """Page by id: chunks of one version are numbered in their order."""
+        query = (
+            _CHUNKS.where(chunks.c.document_id == document_id, chunks.c.id > after)
+            .where(chunks.c.generation == generation, chunks.c.removed.is_(None))
+            .order_by(chunks.c.id)
+            .limit(limit)
+        )
+        async with self._database.read() as connection:
+            return [Chunk(*tuple(row)) for row in await connection.execute(query)]
 
     async def texts(self, ids: Ids) -> AsyncIterator[tuple[Ids, Sequence[str]]]:
         """Read what was embedded: title, section and text."""

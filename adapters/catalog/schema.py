@@ -17,7 +17,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD: Final = "0001"
+HEAD: Final = "0002"
 """The newest migration; `tests/unit` proves that it is, and that it makes these tables."""
 
 metadata = MetaData()
@@ -69,6 +69,9 @@ documents = Table(
     Column("deleted_at", Float),
     Column("deleted_revision", Integer),
     Column("receipt", JSON),
+    Column("stage", Text),
+    Column("hold_reason", Text),
+    Column("held_at", Float),
     Index(
         "ix_documents_source",
         "workspace",
@@ -89,7 +92,24 @@ versions = Table(
     Column("content_hash", Text, nullable=False),
     Column("blob_key", Text, nullable=False),
     Column("created_at", Float, nullable=False),
+    Column("queued_at", Float),
+    Column("indexed_at", Float),
+    Column("status", Text),
+    Column("chunks", Integer),
+    Column("reading", JSON),
     PrimaryKeyConstraint("document_id", "number"),
+)
+
+sketches = Table(
+    "sketches",
+    metadata,
+    Column("workspace", Text, nullable=False),
+    Column("hash", BigInteger, nullable=False),
+    Column("document_id", Text, nullable=False),
+    Column("size", Integer, nullable=False),
+    PrimaryKeyConstraint("workspace", "hash", "document_id"),
+    Index("ix_sketches_document", "document_id"),
+    sqlite_with_rowid=False,
 )
 
 chunks = Table(

@@ -9,6 +9,7 @@ from adapters.catalog.database import Database
 from adapters.catalog.deletions import SqlDeletions
 from adapters.catalog.documents import SqlDocuments
 from adapters.catalog.log import SqlLog
+from adapters.catalog.versions import SqlVersions
 from adapters.catalog.workspaces import SqlWorkspaces
 
 
@@ -19,6 +20,7 @@ class SqlCatalog:
         self._database = database
         self.workspaces = SqlWorkspaces(database)
         self.documents = SqlDocuments(database)
+        self.versions = SqlVersions(database)
         self.deletions = SqlDeletions(database)
         self.log = SqlLog(database)
         self.chunks = SqlChunks(database)

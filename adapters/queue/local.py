@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from sqlalchemy import delete, or_, select, update
 
 from adapters.catalog.database import Database
-from adapters.catalog.schema import documents, jobs
+from adapters.catalog.schema import documents, jobs, versions
 from adapters.presence import Presence
 from orchestrator.domain.documents import Status
 from orchestrator.ports.queue import Job
@@ -74,4 +74,10 @@ class LocalQueue:
                 .where(documents.c.id == job.document_id, documents.c.version == job.version)
                 .where(documents.c.deleted_at.is_(None))
                 .values(status=Status.FAILED, error=reason, updated_at=time.time())
+            )
+            await connection.execute(
+                update(versions)
+                .where(versions.c.document_id == job.document_id)
+                .where(versions.c.number == job.version)
+                .values(status=Status.FAILED)
             )

@@ -1,4 +1,4 @@
-"""The promises of a `Catalog`: those of its six parts, and of two processes that share it."""
+"""The promises of a `Catalog`: those of its seven parts, and of two processes that share it."""
 
 # ruff: noqa: D102  # a test's name is its documentation
 
@@ -12,6 +12,9 @@ from orchestrator.contracts.chunks import ChunksContract, VectorTableContract
 from orchestrator.contracts.clerk import MODEL, Clerk
 from orchestrator.contracts.deletions import DeletionsContract, key_of
 from orchestrator.contracts.documents import DocumentsContract
+from orchestrator.contracts.history import VersionsContract
+from orchestrator.contracts.holds import HoldsContract
+from orchestrator.contracts.listing import ListingContract
 from orchestrator.contracts.log import LogContract
 from orchestrator.contracts.workspaces import PLAIN, WorkspacesContract
 from orchestrator.domain.documents import Status
@@ -23,9 +26,12 @@ __all__ = [
     "ChunksContract",
     "DeletionsContract",
     "DocumentsContract",
+    "HoldsContract",
+    "ListingContract",
     "LogContract",
     "SharingContract",
     "VectorTableContract",
+    "VersionsContract",
     "WorkspacesContract",
 ]
 
@@ -101,7 +107,10 @@ class SharingContract:
 class CatalogContract(
     WorkspacesContract,
     DocumentsContract,
+    ListingContract,
+    VersionsContract,
     DeletionsContract,
+    HoldsContract,
     LogContract,
     ChunksContract,
     VectorTableContract,

@@ -14,7 +14,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from orchestrator import __version__
 from orchestrator.domain.errors import Conflict, RagError
 from orchestrator.domain.identity import DEFAULT_WORKSPACE
-from orchestrator.http import documents, health, problems, queries, workspaces
+from orchestrator.http import documents, health, problems, queries, records, workspaces
 from orchestrator.http.middleware import BodyLimitMiddleware, TraceMiddleware
 from orchestrator.indexing.library import Library
 from orchestrator.settings import Settings
@@ -70,6 +70,7 @@ def create_app(settings: Settings, metrics: Metrics | None = None) -> FastAPI:
     )
     app.router.routes.extend(queries.router.routes)  # flat: an included router is matched twice
     app.include_router(documents.router)
+    app.include_router(records.router)
     app.include_router(workspaces.router)
     app.include_router(health.router)
     problems.install(app, measured.errors)
@@ -79,7 +80,12 @@ def create_app(settings: Settings, metrics: Metrics | None = None) -> FastAPI:
             allow_origins=list(settings.http.cors_origins),
             allow_methods=["GET", "POST", "PUT", "DELETE"],
             allow_headers=["content-type", "traceparent"],
-            expose_headers=["x-trace-id"],
+            expose_headers=[
+                "x-trace-id",
+                "location",
+                "x-processing-time",
+                "content-disposition",
+            ],
         )
     app.add_middleware(
         BodyLimitMiddleware,

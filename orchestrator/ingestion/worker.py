@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
-from orchestrator.domain.documents import Piece, text_hash
+from orchestrator.domain.documents import Piece, Reading, Stage, text_hash
 from orchestrator.domain.errors import Conflict, NotFound, RagError, Rejected, Unavailable
+from orchestrator.domain.likeness import sketch
 from orchestrator.domain.workspaces import WorkspaceConfig
 from orchestrator.ingestion.cutting import cut
+from orchestrator.ingestion.pace import Pace
 from orchestrator.ingestion.quarantine import Quarantine
+from orchestrator.ingestion.reading import Stopwatch, reading_of
 from orchestrator.ports.blobs import BlobStore
 from orchestrator.ports.catalog import Catalog, Publication, Work
 from orchestrator.ports.embedder import Embedder
@@ -49,6 +53,9 @@ class _Prepared:
     title: str
     pieces: Sequence[Piece]
     texts: Sequence[str]
+    reading: Reading
+    watch: Stopwatch
+    sketch: Sequence[int]
 
 
 class Worker:
@@ -69,6 +76,7 @@ class Worker:
         quarantine: Quarantine,
         *,
         parallel: int = 1,
+        pace: Pace | None = None,
     ) -> None:
         self._catalog = catalog
         self._blobs = blobs
@@ -79,6 +87,7 @@ class Worker:
         self._arrived = arrived
         self._quarantine = quarantine
         self._turns = asyncio.Semaphore(parallel)
+        self._pace = pace or Pace()
         self._name = uuid.uuid4().hex
         self._unusable: set[str] = set()
 
@@ -109,6 +118,7 @@ class Worker:
     async def step(self) -> int:
         """Claim one batch and bring every document of it to its end; how many there were."""
         jobs = await self._queue.claim(self._name, limit=BATCH, seconds=CLAIM_S)
+        began, worked = time.monotonic(), 0
         by_workspace: dict[str, list[Job]] = defaultdict(list)
         for job in jobs:
             by_workspace[job.workspace].append(job)
@@ -124,6 +134,8 @@ class Worker:
                 self._unusable.add(uid)  # its jobs stay claimed, out of the way of others
                 continue
             await self._publish(await self._prepare_all(group, config, embedder), embedder)
+            worked += len(group)
+        self._pace.worked(worked, time.monotonic() - began)
         return len(jobs)
 
     async def _repaired(self) -> bool:
@@ -159,10 +171,14 @@ class Worker:
         if job.attempts > MAX_ATTEMPTS:
             await self._fail(job, f"gave up after {MAX_ATTEMPTS} attempts")
             return None
+        watch = Stopwatch(work.document.queued_at or work.document.created_at)
         try:
             async with self._blobs.local(work.blob_key) as file:
                 parsed = await self._parsers.parse(file, work.document.media_type)
+            watch.ended("parsing")
             title, pieces, texts = await cut(parsed, work, config.chunking, embedder)
+            likeness = await asyncio.to_thread(sketch, parsed.text)
+            watch.ended("chunking")
         except Unavailable:
             raise
         except RagError as error:
@@ -172,14 +188,19 @@ class Worker:
         except Exception as error:  # noqa: BLE001  # a parser may fail in any way; only this document does
             await self._fail(job, f"the parser failed: {type(error).__name__}: {error}")
             return None
-        return _Prepared(job, work, title, pieces, texts)
+        return _Prepared(job, work, title, pieces, texts, reading_of(parsed), watch, likeness)
 
     async def _publish(self, prepared: Sequence[_Prepared], embedder: Embedder) -> None:
         texts = {text_hash(text): text for one in prepared for text in one.texts}
         known = await self._catalog.vectors.known(embedder.digest, list(texts))
         new = [digest for digest in texts if digest not in known]
+        began = time.monotonic()
+        if new:
+            ids = [one.job.document_id for one in prepared]
+            await self._catalog.documents.reached(Stage.EMBEDDING, ids)
         vectors = await embedder.embed([texts[digest] for digest in new])
         await self._catalog.vectors.put(embedder.digest, new, vectors)
+        embedding = time.monotonic() - began
         await self._catalog.log.publish(
             [
                 Publication(
@@ -191,6 +212,8 @@ class Worker:
                     title=one.title,
                     pieces=one.pieces,
                     hashes=[text_hash(text) for text in one.texts],
+                    reading=replace(one.reading, timings=one.watch.timings(embedding=embedding)),
+                    sketch=one.sketch,
                 )
                 for one in prepared
             ]

@@ -16,7 +16,9 @@ from adapters.queue.local import LocalQueue
 from orchestrator.contracts.catalog import CatalogContract
 from orchestrator.contracts.clerk import Clerk, vector_of
 from orchestrator.contracts.deletions import key_of
+from orchestrator.domain.documents import Reading
 from orchestrator.domain.errors import Unavailable
+from orchestrator.domain.likeness import sketch
 from orchestrator.domain.workspaces import Chunking, WorkspaceConfig
 
 
@@ -75,11 +77,13 @@ async def test_a_configuration_from_before_the_choice_of_chunking_follows_the_st
 SECRET = "The xylograph of Samarkand is kept in the vault."
 TITLE = "Inventory of the vault"
 OWNER = "ada@example.org"
+AUTHOR = "Grace of Samarkand"
 TRACES = {
     "text": SECRET.encode(),
     "a superseded version's text": SECRET.replace("kept", "hidden").encode(),
     "title": TITLE.encode(),
     "metadata": OWNER.encode(),
+    "what the file says of itself": AUTHOR.encode(),
     "vector": vector_of(key_of(SECRET, TITLE)).tobytes(),
 }
 
@@ -88,7 +92,10 @@ TRACES = {
 @pytest.mark.parametrize("how", ["document", "workspace"])
 async def test_what_was_deleted_is_no_longer_in_the_file(path, catalog, clerk, what, how):
     await clerk.keep(SECRET.replace("kept", "hidden"), title=TITLE, metadata={"owner": OWNER})
-    document = await clerk.keep(SECRET, title=TITLE, metadata={"owner": OWNER})
+    await clerk.hand_in(SECRET, title=TITLE, metadata={"owner": OWNER})
+    document = await clerk.publish(
+        SECRET, title=TITLE, reading=Reading(properties={"author": AUTHOR})
+    )
     await clerk.keep("Refunds are paid.", source_id="kept.txt", title="Kept")
     before = checkpointed(path)
 
@@ -100,6 +107,23 @@ async def test_what_was_deleted_is_no_longer_in_the_file(path, catalog, clerk, w
 
     assert TRACES[what] in before
     assert TRACES[what] not in checkpointed(path)
+
+
+@pytest.mark.parametrize("how", ["document", "workspace"])
+async def test_the_sketch_of_what_was_deleted_is_no_longer_in_the_file(path, catalog, clerk, how):
+    document = await clerk.keep(SECRET)
+    hashes = [one.to_bytes(8) for one in sketch(SECRET)]
+    before = checkpointed(path)
+
+    match how:
+        case "document":
+            await catalog.deletions.document(document.id)
+        case "workspace":
+            await catalog.deletions.erase(await catalog.deletions.workspace(clerk.name))
+
+    after = checkpointed(path)
+    assert all(one in before for one in hashes)
+    assert not any(one in after for one in hashes)
 
 
 @pytest.mark.parametrize("what", ["text", "vector"])

@@ -13,6 +13,7 @@ from adapters.embedder.mock import MockEmbedder
 from adapters.parser.registry import ParserRegistry
 from orchestrator.domain.documents import Document, Status
 from orchestrator.domain.errors import NotFound, RagError
+from orchestrator.ingestion.pace import Pace
 from orchestrator.ingestion.quarantine import Quarantine
 from orchestrator.ingestion.worker import Worker
 from orchestrator.ports.catalog import Work
@@ -88,8 +89,10 @@ class Office:
         self.published: list[list[Any]] = []
         self.failed: dict[str, str] = {}
         self.calls: list[str] = []
+        self.stages: list[tuple[Any, list[str]]] = []
         self.down: dict[str, RagError] = {}
         self.arrived = asyncio.Event()
+        self.pace = Pace()
         catalog: Any = type("Catalog", (), {})()
         catalog.workspaces = self.catalog
         catalog.documents = catalog.vectors = catalog.log = self
@@ -104,6 +107,7 @@ class Office:
             self.arrived,
             Quarantine(self.quarantined, self, self),  # type: ignore[arg-type]  # blobs, documents
             parallel=parallel,
+            pace=self.pace,
         )
 
     def hand_in(
@@ -154,6 +158,9 @@ class Office:
 
     async def work(self, document_id: str, version: int) -> Work | None:
         return self.works.get(document_id)
+
+    async def reached(self, stage: Any, ids: Any) -> None:
+        self.stages.append((stage, list(ids)))
 
     @asynccontextmanager
     async def local(self, key: str) -> Any:

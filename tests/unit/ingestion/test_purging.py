@@ -249,3 +249,34 @@ async def test_without_the_lease_a_workspace_is_left_to_who_holds_it(cleaning, c
     assert [one.purged for one in cleaning.caches] == [[uid]] * 2
     assert [one.dropped for one in cleaning.stores] == [[], []]
     assert (await catalog.deletions.unpurged()).workspaces == [uid]
+
+
+async def test_several_documents_are_purged_with_one_save_of_what_they_share(
+    cleaning, catalog, clerk, blobs
+):
+    documents = [await clerk.keep(name, source_id=name) for name in "abc"]
+    for one in documents:
+        await put(blobs, f"{clerk.uid}/{one.id}/c0ffee", b"text")
+    receipts = (await catalog.deletions.documents([one.id for one in documents])).receipts
+
+    after = await cleaning.purger.several(clerk.uid, receipts)
+
+    assert [one.stores for one in after] == [ALL_PURGED] * 3
+    assert cleaning.caches[0].purged == [clerk.uid]
+    assert cleaning.library.saves == 2
+    for one in documents:
+        with pytest.raises(NotFound):
+            await get(blobs, f"{clerk.uid}/{one.id}/c0ffee")
+
+
+async def test_several_receipts_keep_the_state_of_what_was_purged_before(
+    cleaning, catalog, clerk, receipt
+):
+    done = await cleaning.purger.document(clerk.uid, receipt)
+    other = await catalog.deletions.document((await clerk.keep("b", source_id="b")).id)
+    cleaning.caches[0].down = "connection refused"
+
+    first, second = await cleaning.purger.several(clerk.uid, [done, other])
+
+    assert first == done
+    assert second.stores["cache"].startswith("pending: ")

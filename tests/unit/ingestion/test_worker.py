@@ -7,8 +7,9 @@ import asyncio
 import pytest
 
 from adapters.parser.registry import ParserRegistry
-from orchestrator.domain.documents import ParsedDocument, text_hash
+from orchestrator.domain.documents import ParsedDocument, Stage, text_hash
 from orchestrator.domain.errors import Conflict, Rejected, Unavailable
+from orchestrator.domain.likeness import sketch
 from orchestrator.domain.workspaces import Chunking, WorkspaceConfig
 from orchestrator.ingestion.worker import BATCH, CLAIM_S, IDLE_S, MAX_ATTEMPTS, RETRY_S
 from tests.unit.fakes import hurried, until, workspace
@@ -22,6 +23,19 @@ class Parsers(ParserRegistry):
         if content.startswith(b"explode"):
             raise RecursionError("too deep")
         return super().read(content, media_type)
+
+
+class Reads:
+    """Reads the same from every file."""
+
+    def __init__(self, parsed):
+        self.parsed = parsed
+
+    async def parse(self, _file, _media_type):
+        return self.parsed
+
+
+PARTS = "# Terms\n\n## Refunds\n\nPaid in 7 days.\n\n## Fees\n\nNone.\n\n## Law\n\nFrench.\n"
 
 
 @pytest.fixture
@@ -96,6 +110,69 @@ async def test_what_was_embedded_before_is_not_embedded_again(office):
 
     assert office.embedder.batches == [["Terms\nThe same words."], []]
     assert set(published(office)) == {"d1", "d2"}
+
+
+async def test_of_a_new_version_only_chunks_whose_text_changed_are_embedded(office):
+    office.hand_in("d1", PARTS.encode(), source_id="policy.md", media_type="text/markdown")
+    await office.worker.step()
+    changed = PARTS.replace("7 days", "21 days")
+    office.hand_in("d1", changed.encode(), source_id="policy.md", media_type="text/markdown")
+
+    await office.worker.step()
+
+    first, second = office.embedder.batches
+    assert len(first) == 3
+    assert [text for text in second if "21 days" in text] == second
+    assert len(second) == 1
+    old, new = (batch[0] for batch in office.published)
+    assert len(set(old.hashes) & set(new.hashes)) == 2
+
+
+async def test_what_was_learnt_by_reading_is_published(office):
+    office.hand_in("d1", b"Terms\n\nThe same words.")
+
+    await office.worker.step()
+
+    one = published(office)["d1"]
+    assert set(one.reading.timings) == {"queued", "parsing", "chunking", "embedding", "total"}
+    assert one.reading.pages is None
+    assert one.sketch == sketch("Terms\n\nThe same words.")
+
+
+async def test_a_document_that_was_read_in_part_is_published_with_what_is_missing():
+    parsed = ParsedDocument(
+        "Refunds.", pages=[0, 8], warnings=["page 2 has no text layer"], properties={"author": "A"}
+    )
+    office = Office(Reads(parsed))
+    office.hand_in("d1", b"%PDF")
+
+    await office.worker.step()
+
+    reading = published(office)["d1"].reading
+    assert (reading.pages, reading.warnings) == (2, ["page 2 has no text layer"])
+    assert reading.properties == {"author": "A"}
+
+
+async def test_a_batch_notes_its_stage_once_and_only_where_there_is_something_to_embed(office):
+    for name in ("d1", "d2"):
+        office.hand_in(name, name.encode())
+    await office.worker.step()
+    office.hand_in("d3", b"Nothing new.", source_id="d3.txt")
+    office.table[text_hash("d3\nNothing new.")] = [0.0]
+
+    await office.worker.step()
+
+    assert "d3" in published(office)
+    assert office.stages == [(Stage.EMBEDDING, ["d1", "d2"])]
+
+
+async def test_the_pace_is_learnt_from_every_batch(office):
+    before = office.pace.estimate(1)
+    office.hand_in("d1", b"One.")
+
+    await office.worker.step()
+
+    assert 0 < office.pace.estimate(1) < before
 
 
 async def test_documents_of_several_workspaces_are_published_apart(office):
