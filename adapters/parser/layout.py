@@ -87,7 +87,7 @@ class Layout:
 
     def write(self, builder: TextBuilder) -> None:
         """Hand every page's blocks to the builder."""
-        running = _running(self._pages)
+        running = _running(self._pages, self._body * HEADING)
         for index, page in enumerate(self._pages):
             builder.page()
             kept = [line for at, line in enumerate(page.lines) if (index, at) not in running]
@@ -174,13 +174,15 @@ def _joined(lines: Sequence[Line]) -> str:
     return "".join(parts[:-1])
 
 
-def _running(pages: Sequence[Page]) -> set[tuple[int, int]]:
-    """Headers, after their first time, and page numbers, as (page, line)."""
+def _running(pages: Sequence[Page], large: float) -> set[tuple[int, int]]:
+    """Headers, after their first time, and page numbers, as (page, line); none in large letters."""
     places: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for index, page in enumerate(pages):
         count = len(page.lines)
         edges = {*range(min(EDGE, count)), *range(max(0, count - EDGE), count)}
         for at in sorted(edges):
+            if page.lines[at].size >= large > 0:
+                continue
             for key in _keys(page.lines[at].text, index):
                 places[key].append((index, at))
     enough = max(MIN_REPEATED, REPEATED * sum(bool(page.lines) for page in pages))

@@ -102,7 +102,7 @@ def _placed(text: pdfium.PdfTextPage, line: str, index: int) -> Line:
 
 def _units(text: str) -> int:
     """How many UTF-16 units, in which PDFium counts."""
-    return len(text) + sum(letter > "\uffff" for letter in text)
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def _properties(document: pdfium.PdfDocument) -> dict[str, str]:

@@ -50,6 +50,7 @@ _ZIPS: Final = {
     ".pptx": PPTX, ".pptm": PPTX, ".ppsx": PPTX, ".potx": PPTX,
     ".xlsx": XLSX, ".xlsm": XLSX, ".xltx": XLSX,
 }  # fmt: skip
+_NAMES: Final = {DOCX: "DOCX", PPTX: "PPTX", XLSX: "XLSX"}
 _OLD: Final = {
     ".doc": "an old Word file: save it as .docx",
     ".xls": "an old Excel file: save it as .xlsx",
@@ -83,7 +84,7 @@ class ParserRegistry:
         if kind not in self._parsers:
             raise Unsupported(
                 f"'{filename}' is not read: it looks like {_guess(head, ending)}; this service "
-                f"reads {', '.join(sorted(self._parsers))}",
+                f"reads {', '.join(sorted(_NAMES.get(one, one) for one in self._parsers))}",
                 field="file",
             )
         return kind
