@@ -21,6 +21,7 @@ from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[1])}
 LIMIT_S = 60
 SHOWN = 8
 WORD = re.compile(r"[^\W_]+")
@@ -62,7 +63,9 @@ def apart(path: Path) -> dict[str, str]:
     command = [sys.executable, __file__, "--one", str(path)]
     began = time.monotonic()
     try:
-        done = subprocess.run(command, capture_output=True, timeout=LIMIT_S, check=False)
+        done = subprocess.run(
+            command, capture_output=True, timeout=LIMIT_S, check=False, env=ENVIRONMENT
+        )
     except subprocess.TimeoutExpired:
         return {"outcome": "timed out", "why": f"{LIMIT_S} s"}
     seconds = {"seconds": f"{time.monotonic() - began:.1f}"}

@@ -27,7 +27,7 @@ APART: Final = 1.4
 
 _NUMBER: Final = re.compile(r"\d{1,5}")
 _WORD: Final = re.compile(r"\w+(?:-\w+)*")
-_BROKEN_WORD: Final = re.compile(r"(\w+)[\ufffe\x02\xad](\w+)")
+_BROKEN_WORD: Final = re.compile(r"(\w{1,60})[\ufffe\x02\xad](\w{1,60})")
 _BULLET: Final = re.compile(r"[•‣◦▪▫●○■□\uf0b7]\s*")
 _NUMBERING: Final = re.compile(r"\A(?:\w{1,3}\.)*\w{1,3}[.)]?\s+")
 _ALEF_LAM: Final = re.compile("\u0627([\u0622\u0623\u0625\u0627])\u0644")

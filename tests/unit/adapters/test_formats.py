@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import date, datetime
 
 import pytest
@@ -86,6 +87,14 @@ def test_words_that_a_line_broke_are_whole_again():
     assert "The delivery is free" in laid_out(["The deliv\ufffeery is free"])
     assert "well-known" in laid_out(["A well-known rule", "is a well\ufffeknown one"])
     assert "efficient" in laid_out(["eﬃcient"])
+
+
+def test_a_line_without_end_takes_no_time_without_end():
+    began = time.monotonic()
+
+    laid_out(["x" * 300_000])
+
+    assert time.monotonic() - began < 5
 
 
 def test_slides_are_pages_with_titles_notes_and_tables(registry):
