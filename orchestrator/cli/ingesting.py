@@ -26,7 +26,10 @@ from orchestrator.settings import load
 from orchestrator.telemetry import logs
 from orchestrator.wiring import Application, open_application
 
-READ: Final = frozenset({".md", ".markdown", ".txt", ".text", ".html", ".htm", ".xhtml"})
+READ: Final = frozenset(
+    """.md .markdown .txt .text .html .htm .xhtml .csv .tsv .json .jsonl .ndjson .pdf .docx .docm
+    .dotx .pptx .pptm .ppsx .potx .xlsx .xlsm .xltx .zip""".split()
+)
 PATIENCE_S: Final = 10.0
 """So long a server that holds the lease does the work alone, before this process helps."""
 

@@ -33,7 +33,12 @@ async def upload(
     app: App,
     request: Request,
     response: Response,
-    file: Annotated[UploadFile, File(description="Text, Markdown or HTML.")],
+    file: Annotated[
+        UploadFile,
+        File(
+            description="PDF, DOCX, PPTX, XLSX, HTML, Markdown, text, CSV, JSON, or a zip of these."
+        ),
+    ],
     workspace: Annotated[str, Form()] = DEFAULT_WORKSPACE,
     source_id: Annotated[
         str | None,

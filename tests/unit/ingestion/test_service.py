@@ -112,7 +112,7 @@ async def test_the_same_bytes_under_another_name_are_another_document(service):
     ("content", "error", "code"),
     [
         (b"x" * (LIMIT + 1), TooLarge, "too_large"),
-        (b"%PDF-1.7 ...", Unsupported, "unsupported_content"),
+        (b"\x89PNG\r\n\x1a\n ...", Unsupported, "unsupported_content"),
         (b"\x00\x01\x02", Unsupported, "unsupported_content"),
         (b"", Unsupported, "empty_document"),
         (b" \n ", Unsupported, "empty_document"),
