@@ -22,6 +22,7 @@ class IndexFolders:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._used: list[Path] = []
+        self._erasing = asyncio.Lock()
 
     @contextmanager
     def using(self, key: IndexKey) -> Iterator[Path]:
@@ -35,12 +36,14 @@ class IndexFolders:
 
     async def prune(self, workspace: str) -> None:
         """Erase the workspace's folders that are not in use."""
-        stale = [_aside(path) for path in self._folders(workspace) if path not in self._used]
-        await _erase(stale)
+        async with self._erasing:  # what another call erases has not gone yet
+            stale = [_aside(path) for path in self._folders(workspace) if path not in self._used]
+            await _erase(stale)
 
     async def drop(self, workspace: str) -> None:
         """Erase all folders of the workspace."""
-        await _erase([self._root / workspace])
+        async with self._erasing:
+            await _erase([self._root / workspace])
 
     def _folders(self, workspace: str) -> list[Path]:
         root = self._root / workspace

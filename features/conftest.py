@@ -141,6 +141,8 @@ CHANGES = {
     "generation 2": {"generation": 2},
     "chunks of 3 tokens": {"chunking": {"tokens": 3}},
     "chunks of 64 tokens": {"chunking": {"tokens": 64}},
+    "chunks by topic": {"chunking": {"strategy": "semantic"}},
+    "chunks by guessing": {"chunking": {"strategy": "guessing"}},
     "a stray option": {"colour": "blue"},
     "generator template": {"generator": "template"},
     "generator defalt": {"generator": "defalt"},

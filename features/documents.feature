@@ -16,7 +16,7 @@ Feature: Keeping documents
     When I ask "What does parking cost a day?"
     Then the answer says "4 EUR"
 
-  Scenario Outline: Text, Markdown and HTML are read
+  Scenario Outline: Kinds of text are read as what they are
     When I upload "<name>" saying "<content>"
     And I search "quarterly heron count"
     Then the first hit is "<name>"

@@ -27,7 +27,7 @@ Feature: Handing documents in
     When I hand in these files at once
       | name        | content                             |
       | parking.txt | Parking costs 4 EUR a day.          |
-      | picture.txt | PK\x03\x04                          |
+      | picture.txt | GIF89a\x01\x00                      |
       | lockers.md  | # Lockers\n\nLockers open at seven. |
     Then it is accepted as a job
     And the job ends with 2 indexed and 1 refused

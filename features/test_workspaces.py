@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from pytest_bdd import parsers, scenarios, then, when
+from pytest_bdd import given, parsers, scenarios, then, when
 
 from features.world import World
 
 scenarios("workspaces.feature")
+
+REFUNDS = " ".join(f"Refunds of purchase {at} are paid to the customer's card." for at in range(6))
+LOCKERS = " ".join(f"Parcel {at} waits in a locker at the train station." for at in range(6))
+RULES = f"## Refunds\n\n{REFUNDS}\n\n## Lockers\n\n{LOCKERS}\n"
 
 
 def read(world: World) -> dict[str, Any]:
@@ -24,6 +28,16 @@ def search_there(world: World, query: str) -> None:
 def roll_back(world: World, version: int) -> None:
     path = f"/v1/workspaces/{world.workspace}/rollback"
     world.request("POST", path, json={"version": version})
+
+
+@given(parsers.parse('a workspace whose documents are cut by "{strategy}"'))
+def cut_by(world: World, strategy: str) -> None:
+    world.workspace = world.create(chunking={"strategy": strategy, "tokens": 256})
+
+
+@when("I upload a document that speaks of refunds, and then of lockers")
+def upload_two_topics(world: World) -> None:
+    world.upload("rules.md", RULES)
 
 
 @when("I delete the workspace")
@@ -76,3 +90,17 @@ def made_by_version(world: World, version: int) -> None:
 @then("the list is empty")
 def nothing_listed(world: World) -> None:
     assert world.listed() == []
+
+
+@then(parsers.parse("the first hit speaks of {topics}"))
+def first_hit_speaks_of(world: World, topics: str) -> None:
+    first = world.response.json()["hits"][0]["snippet"]
+    assert REFUNDS in first
+    assert ("Parcel" in first) is (topics == "refunds and lockers")
+
+
+@then("every hit is the span that it names")
+def spans(world: World) -> None:
+    extracted = RULES.replace("## ", "")
+    for hit in world.response.json()["hits"]:
+        assert hit["snippet"] == extracted[hit["start"] : hit["end"]]

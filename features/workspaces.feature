@@ -62,11 +62,31 @@ Feature: Workspaces
       | fusion by guessing            | invalid_request | method                  |
       | fusion without weights        | invalid_request | weights                 |
       | chunks of 3 tokens            | invalid_request | tokens                  |
+      | chunks by guessing            | invalid_request | strategy                |
       | a stray option                | unknown_field   | colour                  |
 
-  Scenario: Chunking cannot be changed under documents that are indexed
-    When I change the configuration: chunks of 64 tokens
+  Scenario Outline: Chunking cannot be changed under documents that are indexed
+    When I change the configuration: <change>
     Then it is refused with 409 and the code "needs_reindexing"
+
+    Examples:
+      | change              |
+      | chunks of 64 tokens |
+      | chunks by topic     |
+
+  Scenario Outline: A workspace chooses how its documents are cut
+    Given a workspace whose documents are cut by "<strategy>"
+    When I upload a document that speaks of refunds, and then of lockers
+    And I search "refunds paid to the card"
+    Then the first hit speaks of <topics>
+    And every hit is the span that it names
+
+    Examples:
+      | strategy  | topics              |
+      | recursive | refunds and lockers |
+      | sentence  | refunds and lockers |
+      | structure | refunds alone       |
+      | semantic  | refunds alone       |
 
   Scenario: Counting generations up loses no document
     When I change the configuration: generation 2

@@ -109,9 +109,10 @@ class World:
         self.response = self.service.http.request(method, path, **options)
         return self.response
 
-    def create(self, name: str | None = None) -> str:
+    def create(self, name: str | None = None, **config: Any) -> str:
         name = name or f"w-{uuid.uuid4().hex[:12]}"
-        response = self.request("POST", "/v1/workspaces", json={"name": name})
+        body = {"name": name, **({"config": config} if config else {})}
+        response = self.request("POST", "/v1/workspaces", json=body)
         assert response.status_code == 201, response.text
         return name
 

@@ -6,18 +6,25 @@ that a deployment loads only what it uses.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import AsyncExitStack
-from typing import assert_never
+from collections.abc import Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
+from typing import TYPE_CHECKING, assert_never
+
+from pydantic import SecretStr
 
 from orchestrator.domain.errors import Misconfigured
+from orchestrator.ports.blobs import BlobStore
 from orchestrator.ports.cache import Cache
 from orchestrator.ports.embedder import Embedder
 from orchestrator.ports.generator import Generator
 from orchestrator.ports.indexes import KeywordStore, VectorStore
 from orchestrator.ports.reranker import Reranker
+from orchestrator.ports.scanner import Scanner
 from orchestrator.settings import Settings, options
 from orchestrator.settings.explain import did_you_mean
+
+if TYPE_CHECKING:
+    from adapters.catalog.database import Database
 
 MOCK_DIGEST = "mock-"
 """How the digests of mock embedders begin."""
@@ -40,10 +47,9 @@ async def open_cache(chosen: options.CacheOptions, stack: AsyncExitStack) -> Cac
             from adapters.cache.memory import MemoryCache
             from adapters.cache.redis import RedisCache, open_redis
 
-            password = chosen.password.get_secret_value() if chosen.password else None
             url = str(chosen.url.get_secret_value())
             redis = await stack.enter_async_context(
-                open_redis(url, password=password, timeout_s=chosen.timeout_s)
+                open_redis(url, password=_revealed(chosen.password), timeout_s=chosen.timeout_s)
             )
             near = MemoryCache(entries=chosen.entries, ttl_s=chosen.ttl_s)
             return RedisCache(redis, near=near, ttl_s=chosen.ttl_s)
@@ -64,6 +70,57 @@ async def open_embedder(
 
             folder = chosen.model or settings.models_dir / "all-MiniLM-L6-v2"
             return await stack.enter_async_context(open_onnx(folder, threads=chosen.threads))
+    assert_never(chosen)
+
+
+async def open_database(
+    chosen: options.CatalogOptions, settings: Settings, stack: AsyncExitStack
+) -> Database:
+    """The catalog's database, migrated.
+
+    Raises:
+        Misconfigured: when it cannot be opened.
+    """
+    match chosen:
+        case options.SqliteCatalogOptions():
+            from adapters.catalog.sqlite import open_sqlite
+
+            return await stack.enter_async_context(open_sqlite(settings.data_dir / "catalog.db"))
+        case options.PostgresCatalogOptions():
+            with _extra("postgresql"):
+                import asyncpg  # noqa: F401  # the engine would look for it only later
+
+                from adapters.catalog.postgresql import open_postgresql
+
+            url = str(chosen.url.get_secret_value())
+            return await stack.enter_async_context(open_postgresql(url, timeout_s=chosen.timeout_s))
+    assert_never(chosen)
+
+
+async def open_blobs(
+    chosen: options.BlobOptions, settings: Settings, stack: AsyncExitStack
+) -> BlobStore:
+    """A blob store; nothing is connected until it is used."""
+    match chosen:
+        case options.FilesystemBlobOptions():
+            from adapters.blobs.filesystem import FilesystemBlobs
+
+            return FilesystemBlobs(settings.data_dir / "blobs")
+        case options.S3BlobOptions():
+            with _extra("s3"):
+                from adapters.blobs.s3 import open_s3
+
+            return await stack.enter_async_context(
+                open_s3(
+                    bucket=chosen.bucket,
+                    prefix=chosen.prefix,
+                    endpoint_url=str(chosen.endpoint_url) if chosen.endpoint_url else None,
+                    region=chosen.region,
+                    access_key=_revealed(chosen.access_key),
+                    secret_key=_revealed(chosen.secret_key),
+                    timeout_s=chosen.timeout_s,
+                )
+            )
     assert_never(chosen)
 
 
@@ -137,3 +194,37 @@ def open_generator(
                 sentences=chosen.sentences, evidence=chosen.evidence, embedder=embedder
             )
     assert_never(chosen)
+
+
+def open_scanner(chosen: options.ScannerOptions) -> Scanner:
+    """A virus scanner; nothing is connected until it is used."""
+    match chosen:
+        case options.NoScannerOptions():
+            from adapters.scanner.none import NoScanner
+
+            return NoScanner()
+        case options.ClamdScannerOptions():
+            from adapters.scanner.clamd import ClamdScanner
+
+            return ClamdScanner(
+                host=chosen.host,
+                port=chosen.port,
+                socket=chosen.socket,
+                timeout_s=chosen.timeout_s,
+            )
+    assert_never(chosen)
+
+
+@contextmanager
+def _extra(name: str) -> Iterator[None]:
+    """Say what to install where an adapter's library is missing."""
+    try:
+        yield
+    except ImportError as error:
+        raise Misconfigured(
+            f"{error.name} is not installed: pip install 'rag-orchestrator[{name}]'"
+        ) from error
+
+
+def _revealed(secret: SecretStr | None) -> str | None:
+    return secret.get_secret_value() if secret else None

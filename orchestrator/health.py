@@ -29,7 +29,10 @@ class Report:
 
 
 class Health:
-    """Asks every dependency that has a server or a disk behind it."""
+    """Asks every dependency that has a server or a disk behind it.
+
+    `further` are those that no answer needs.
+    """
 
     def __init__(
         self,
@@ -37,12 +40,13 @@ class Health:
         blobs: Pingable,
         caches: Mapping[str, Cache],
         library: Library,
+        further: Mapping[str, object] | None = None,
     ) -> None:
         self._needed: Mapping[str, object] = {"catalog": catalog, "blobs": blobs}
         self._optional: Mapping[str, object] = {
             "cache" if name == "default" else f"cache:{name}": cache
             for name, cache in caches.items()
-        }
+        } | dict(further or {})
         self._library = library
         self._tasks: Mapping[str, asyncio.Task[None]] = {}
 

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 import structlog
 
 from adapters.blobs.filesystem import FilesystemBlobs
-from adapters.catalog.sqlite import SqliteCatalog, open_sqlite
+from adapters.catalog.sql import SqlCatalog
 from adapters.lease import FileLease
-from adapters.parser.registry import ParserRegistry
+from adapters.parser.cell import Limits
+from adapters.parser.frames import Order
+from adapters.parser.sandbox import ParserSandbox, open_sandbox
 from adapters.presence import Presence
 from adapters.queue.local import LocalQueue
 from adapters.retriever.mock import OverlapStore, read_corpus
@@ -27,9 +29,13 @@ from orchestrator.domain.quotas import UNLIMITED
 from orchestrator.health import Health
 from orchestrator.housekeeping import Housekeeping
 from orchestrator.indexing.library import Library
-from orchestrator.ingestion.errands import Limits, Runner
+from orchestrator.ingestion import errands
 from orchestrator.ingestion.intake import Bounds, Intake
+from orchestrator.ingestion.pace import Pace
 from orchestrator.ingestion.purging import Purger
+from orchestrator.ingestion.quarantine import Quarantine
+from orchestrator.ingestion.records import Records
+from orchestrator.ingestion.scanning import Scanned
 from orchestrator.ingestion.service import Ingestion
 from orchestrator.ingestion.worker import Worker
 from orchestrator.ports.catalog import Catalog
@@ -60,8 +66,10 @@ class Application:
     ingestion: Ingestion
     intake: Intake
     queue: Queue
-    runner: Runner
+    runner: errands.Runner
+    records: Records
     worker: Worker
+    parsers: ParserSandbox
     housekeeping: Housekeeping
     health: Health
     metrics: Metrics
@@ -88,12 +96,14 @@ async def open_application(
         stack.callback(lease.release)
         if writes and not lease.acquire():
             log.info("lease_taken", effect="local indexes are kept in memory by this process")
-        database = await stack.enter_async_context(open_sqlite(settings.data_dir / "catalog.db"))
+        database = await backends.open_database(settings.catalog, settings, stack)
         presence = Presence(settings.data_dir / "workers")
         stack.callback(presence.close)
-        catalog, queue = SqliteCatalog(database), LocalQueue(database, presence)
-        blobs = FilesystemBlobs(settings.data_dir / "blobs")
-        parsers = ParserRegistry()
+        catalog, queue = SqlCatalog(database), LocalQueue(database, presence)
+        blobs = await backends.open_blobs(settings.blobs, settings, stack)
+        quarantined = FilesystemBlobs(settings.data_dir / "quarantine")
+        parsers = await _open_parsers(settings, stack)
+        scanner = backends.open_scanner(settings.scanner)
         opened = await _open_backends(settings, stack, metrics)
         assembly = Assembly(settings, opened, catalog, metrics)
         _check_defaults(settings, assembly)
@@ -104,12 +114,13 @@ async def open_application(
         stack.push_async_callback(library.close)
         purger = Purger(
             catalog,
-            blobs,
+            [blobs, quarantined],
             list(opened.caches.values()),
             [*opened.vectors.values(), *opened.keywords.values()],
             library,
             persists=lambda: lease.held,
         )
+        pace = Pace()
         ingestion = Ingestion(
             catalog,
             blobs,
@@ -119,10 +130,20 @@ async def open_application(
             telemetry,
             max_bytes=settings.http.max_upload_bytes,
             quota_of=settings.quota_of,
+            pace=pace,
         )
         stack.push_async_callback(ingestion.close)
         worker = Worker(
-            catalog, blobs, queue, parsers, assembly.embedder, telemetry, ingestion.arrived
+            catalog,
+            blobs,
+            queue,
+            Scanned(parsers, scanner),
+            assembly.embedder,
+            telemetry,
+            ingestion.arrived,
+            Quarantine(quarantined, blobs, catalog.documents),
+            parallel=parsers.processes,
+            pace=pace,
         )
         intake, runner = await _open_intake(settings, stack, catalog, queue, ingestion, telemetry)
         await ingestion.ensure_workspace(DEFAULT_WORKSPACE, settings.workspace)
@@ -136,9 +157,13 @@ async def open_application(
             intake=intake,
             queue=queue,
             runner=runner,
+            records=Records(catalog, blobs, ingestion.arrived),
             worker=worker,
+            parsers=parsers,
             housekeeping=Housekeeping(purger, library, lease),
-            health=Health(catalog, blobs, opened.caches, library),
+            health=Health(
+                catalog, blobs, opened.caches, library, {"parser": parsers, "scanner": scanner}
+            ),
             metrics=metrics,
             persists=lease.held,
         )
@@ -154,15 +179,15 @@ async def _open_intake(
     queue: Queue,
     ingestion: Ingestion,
     telemetry: Telemetry,
-) -> tuple[Intake, Runner]:
+) -> tuple[Intake, errands.Runner]:
     chosen, max_jobs = settings.web, settings.queue.max_jobs
     opened = open_web(
         chosen.allowed_networks, page_bytes=chosen.max_page_bytes, timeout_s=chosen.page_timeout_s
     )
     web = await stack.enter_async_context(opened)
     places = AllowedPlaces(settings.sources.roots, settings.sources.url_prefixes, web)
-    limits = Limits(max_jobs, chosen.crawl_timeout_s, chosen.delay_s)
-    runner = Runner(catalog, queue, ingestion, web, places, telemetry, limits)
+    limits = errands.Limits(max_jobs, chosen.crawl_timeout_s, chosen.delay_s)
+    runner = errands.Runner(catalog, queue, ingestion, web, places, telemetry, limits)
     bounds = Bounds(
         max_jobs=max_jobs,
         max_files=settings.http.max_batch_files,
@@ -171,6 +196,28 @@ async def _open_intake(
         crawl=chosen.crawl,
     )
     return Intake(catalog, queue, ingestion, places, runner, bounds), runner
+
+
+async def _open_parsers(settings: Settings, stack: AsyncExitStack) -> ParserSandbox:
+    chosen = settings.parsing
+    order = Order(
+        parent=os.getpid(),
+        memory_bytes=chosen.memory_bytes,
+        open_files=chosen.open_files,
+        niceness=chosen.niceness,
+        max_text_chars=chosen.max_text_chars,
+    )
+    limits = Limits(
+        cpu_s=chosen.cpu_s,
+        wall_s=chosen.wall_s,
+        max_text_chars=chosen.max_text_chars,
+        recycle_after=chosen.recycle_after,
+        recycle_bytes=chosen.recycle_bytes,
+    )
+    processes = chosen.processes or len(os.sched_getaffinity(0))
+    return await stack.enter_async_context(
+        open_sandbox(order, limits, processes=processes, minimum=chosen.minimum_isolation)
+    )
 
 
 async def _open_backends(settings: Settings, stack: AsyncExitStack, metrics: Metrics) -> Backends:

@@ -189,11 +189,14 @@ async def _read(connection: AsyncConnection, batch_id: str) -> Batch:
     row = (await connection.execute(select(batches).where(batches.c.id == batch_id))).first()
     if row is None:
         raise NotFound(f"there is no job '{batch_id}'", code="unknown_job")
-    counted = await connection.execute(
-        select(_STATUS.label("status"), func.count().label("items"))
+    told = (
+        select(_STATUS.label("status"))
         .select_from(_JOINED)
         .where(batch_items.c.batch_id == batch_id)
-        .group_by(_STATUS)
+        .subquery()
+    )
+    counted = await connection.execute(
+        select(told.c.status, func.count().label("items")).group_by(told.c.status)
     )
     return _batch(row, {one.status: one.items for one in counted})
 

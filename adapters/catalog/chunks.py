@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
 import numpy as np
-from sqlalchemy import bindparam, func, select
-from sqlalchemy.dialects import sqlite
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import JSON, BigInteger, bindparam, cast, select
 
-from adapters.catalog.database import Database
+from adapters.catalog.database import Database, elements, insert_new
 from adapters.catalog.schema import chunks, documents, vectors, versions
 from orchestrator.domain.documents import Chunk, Piece
 from orchestrator.ports.arrays import Ids, Vectors
 
 BATCH = 500
 
-_READ: Final = str(
+_CHUNKS: Final = (
     select(
         chunks.c.id,
         chunks.c.document_id,
@@ -37,13 +34,12 @@ _READ: Final = str(
         versions,
         (versions.c.document_id == chunks.c.document_id) & (versions.c.number == chunks.c.version),
     )
-    .where(
-        chunks.c.id.in_(select(func.json_each(bindparam("ids")).table_valued("value"))),
-        documents.c.deleted_at.is_(None),
-    )
-    .compile(dialect=sqlite.dialect())
+    .where(documents.c.deleted_at.is_(None))
 )
-"""In the order of `Chunk`'s fields; the ids are one parameter, a JSON list."""
+"""In the order of `Chunk`'s fields."""
+
+_IDS: Final = elements(bindparam("ids", type_=JSON)).table_valued("value")
+_READ: Final = _CHUNKS.where(chunks.c.id.in_(select(cast(_IDS.c.value, BigInteger))))
 
 
 class SqlChunks:
@@ -54,8 +50,21 @@ class SqlChunks:
 
     async def read(self, ids: Sequence[int]) -> Sequence[Chunk]:
         """Read by primary key, joined with the version for its title."""
-        rows = await self._database.lookup(_READ, json.dumps(list(ids)))
+        rows = await self._database.lookup(_READ, ids)
         return [Chunk(*row) for row in rows]
+
+    async def of(
+        self, document_id: str, *, generation: int, after: int, limit: int
+    ) -> Sequence[Chunk]:
+        """Page by id: chunks of one version are numbered in their order."""
+        query = (
+            _CHUNKS.where(chunks.c.document_id == document_id, chunks.c.id > after)
+            .where(chunks.c.generation == generation, chunks.c.removed.is_(None))
+            .order_by(chunks.c.id)
+            .limit(limit)
+        )
+        async with self._database.read() as connection:
+            return [Chunk(*tuple(row)) for row in await connection.execute(query)]
 
     async def texts(self, ids: Ids) -> AsyncIterator[tuple[Ids, Sequence[str]]]:
         """Read what was embedded."""
@@ -100,7 +109,7 @@ class SqlVectors:
             for text_hash, vector in zip(hashes, vectors_, strict=True)
         ]
         async with self._database.write() as connection:
-            await connection.execute(insert(vectors).on_conflict_do_nothing(), rows)
+            await insert_new(connection, vectors, rows)
 
     async def vectors(self, model: str, ids: Ids) -> AsyncIterator[tuple[Ids, Vectors]]:
         """Read batches by chunk id, in the order given."""

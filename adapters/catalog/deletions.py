@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import delete, exists, or_, select, update
+from sqlalchemy import Row, delete, exists, func, null, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.catalog.database import Database
-from adapters.catalog.documents import receipt
+from adapters.catalog.documents import document, newest, receipt
 from adapters.catalog.holdings import grow
 from adapters.catalog.schema import (
     batch_items,
@@ -22,15 +22,16 @@ from adapters.catalog.schema import (
     holdings,
     jobs,
     replies,
+    sketches,
     vectors,
     versions,
     workspaces,
 )
 from adapters.catalog.workspaces import advance
-from orchestrator.domain.documents import Receipt
-from orchestrator.domain.errors import NotFound
+from orchestrator.domain.documents import Document, Receipt
+from orchestrator.domain.errors import Conflict, NotFound
 from orchestrator.domain.quotas import Holding
-from orchestrator.ports.catalog import Unpurged
+from orchestrator.ports.catalog import Unpurged, Withdrawn
 
 PENDING = "pending: not purged yet"
 STORES = ("vectors", "keywords", "blobs", "cache")
@@ -43,43 +44,41 @@ class SqlDeletions:
         self._database = database
 
     async def document(self, document_id: str) -> Receipt:
-        """Tombstone, and erasure of chunks and of vectors that nothing else uses, as one write."""
+        """Look it up, and put up its tombstone unless it is held."""
         async with self._database.write() as connection:
-            query = select(documents).where(documents.c.id == document_id)
-            row = (await connection.execute(query)).first()
+            row = await _row(connection, document_id)
             if row is None:
-                raise NotFound(f"there is no document '{document_id}'", code="unknown_document")
-            if row.deleted_at is not None:
-                return receipt(row)
-            revision = await advance(connection, row.workspace, "deleted", document_id)
-            size = select(versions.c.size).where(
-                versions.c.document_id == document_id, versions.c.number == row.version
-            )
-            freed = (await connection.execute(size)).scalar_one()
-            await grow(connection, row.workspace, Holding(-1, -freed))
-            await connection.execute(
-                update(replies).where(replies.c.about == document_id).values(body=None)
-            )
-            stores = {"catalog": "purged"} | dict.fromkeys(STORES, PENDING)
-            await connection.execute(
-                update(documents)
-                .where(documents.c.id == document_id)
-                .values(
-                    deleted_at=time.time(),
-                    deleted_revision=revision,
-                    receipt=stores,
-                    title="",
-                    metadata={},
-                    error=None,
-                    chunks=0,
+                raise _unknown(document_id)
+            if row.hold_reason is not None:
+                raise Conflict(
+                    f"the document is under legal hold: {row.hold_reason}", code="legal_hold"
                 )
-            )
+            return await _withdraw(connection, row)
+
+    async def documents(self, ids: Sequence[str]) -> Withdrawn:
+        """One after another, in one transaction."""
+        receipts, held = [], {}
+        async with self._database.write() as connection:
+            for document_id in ids:
+                row = await _row(connection, document_id)
+                if row is not None and row.hold_reason is not None:
+                    held[document_id] = row.hold_reason
+                elif row is not None:
+                    receipts.append(await _withdraw(connection, row))
+        return Withdrawn(receipts, held)
+
+    async def hold(self, document_id: str, reason: str | None) -> Document:
+        """Write the reason and the time, or neither; a hold that lasts keeps its beginning."""
+        since = None if reason is None else func.coalesce(documents.c.held_at, time.time())
+        live = (documents.c.id == document_id) & documents.c.deleted_at.is_(None)
+        async with self._database.write() as connection:
             await connection.execute(
-                update(versions).where(versions.c.document_id == document_id).values(title="")
+                update(documents).where(live).values(hold_reason=reason, held_at=since)
             )
-            await connection.execute(delete(jobs).where(jobs.c.document_id == document_id))
-            await erase_chunks(connection, chunks.c.document_id == document_id)
-            return receipt((await connection.execute(query)).one())
+            row = (await connection.execute(newest().where(live))).first()
+        if row is None:
+            raise _unknown(document_id)
+        return document(row)
 
     async def workspace(self, name: str) -> str:
         """One tombstone for all that is in it; the rows go when `erase` is called."""
@@ -94,6 +93,7 @@ class SqlDeletions:
             if row is None:
                 raise NotFound(f"there is no workspace '{name}'", code="unknown_workspace")
             uid: str = row.uid
+            await _require_no_hold(connection, name, uid)
             await connection.execute(
                 update(documents)
                 .where(documents.c.workspace == uid, documents.c.deleted_at.is_(None))
@@ -128,6 +128,7 @@ class SqlDeletions:
             await connection.execute(delete(batch_items).where(batch_items.c.batch_id.in_(named)))
             for table in (
                 jobs,
+                sketches,
                 documents,
                 changes,
                 configurations,
@@ -150,6 +151,72 @@ class SqlDeletions:
                 select(workspaces.c.uid).where(workspaces.c.deleted_at.is_not(None))
             )
             return Unpurged([(row.workspace, receipt(row)) for row in rows], list(gone.scalars()))
+
+
+async def _row(connection: AsyncConnection, document_id: str) -> Row[Any] | None:
+    return (
+        await connection.execute(select(documents).where(documents.c.id == document_id))
+    ).first()
+
+
+def _unknown(document_id: str) -> NotFound:
+    return NotFound(f"there is no document '{document_id}'", code="unknown_document")
+
+
+async def _require_no_hold(connection: AsyncConnection, name: str, uid: str) -> None:
+    held = (
+        await connection.execute(
+            select(documents.c.hold_reason, func.count().over().label("many"))
+            .where(documents.c.workspace == uid, documents.c.deleted_at.is_(None))
+            .where(documents.c.hold_reason.is_not(None))
+            .limit(1)
+        )
+    ).first()
+    if held:
+        raise Conflict(
+            f"workspace '{name}' holds {held.many} document(s) under legal hold, one of them "
+            f"for this reason: {held.hold_reason}",
+            code="legal_hold",
+        )
+
+
+async def _withdraw(connection: AsyncConnection, row: Row[Any]) -> Receipt:
+    """Tombstone, and erasure of chunks and of vectors that nothing else uses."""
+    if row.deleted_at is not None:
+        return receipt(row)
+    revision = await advance(connection, row.workspace, "deleted", row.id)
+    await grow(connection, row.workspace, Holding(-1, -await _size(connection, row)))
+    await connection.execute(update(replies).where(replies.c.about == row.id).values(body=None))
+    await connection.execute(
+        update(documents)
+        .where(documents.c.id == row.id)
+        .values(
+            deleted_at=time.time(),
+            deleted_revision=revision,
+            receipt={"catalog": "purged"} | dict.fromkeys(STORES, PENDING),
+            title="",
+            metadata={},
+            error=None,
+            chunks=0,
+        )
+    )
+    await connection.execute(
+        update(versions).where(versions.c.document_id == row.id).values(title="", reading=null())
+    )
+    for table in (jobs, sketches):
+        await connection.execute(delete(table).where(table.c.document_id == row.id))
+    await erase_chunks(connection, chunks.c.document_id == row.id)
+    gone = await _row(connection, row.id)
+    assert gone is not None
+    return receipt(gone)
+
+
+async def _size(connection: AsyncConnection, row: Row[Any]) -> int:
+    query = select(versions.c.size).where(
+        versions.c.document_id == row.id, versions.c.number == row.version
+    )
+    size: int = (await connection.execute(query)).scalar_one()
+    return size
 
 
 async def erase_chunks(connection: AsyncConnection, which: Any) -> int:

@@ -5,20 +5,25 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
+from pydantic import TypeAdapter
 from sqlalchemy import Row, Select, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.catalog.database import Database
+from adapters.catalog.database import Database, elements
 from adapters.catalog.holdings import grow, held
+from adapters.catalog.likeness import shares
 from adapters.catalog.schema import configurations, documents, jobs, versions, workspaces
 from adapters.catalog.workspaces import advance
-from orchestrator.domain.documents import Document, Receipt, Status
+from orchestrator.domain.documents import Document, Hold, Reading, Receipt, Stage, Status
 from orchestrator.domain.errors import Conflict, NotFound
 from orchestrator.domain.identity import Principal
 from orchestrator.domain.quotas import UNLIMITED, Holding, Quota
-from orchestrator.ports.catalog import Arrival, Registered, Work
+from orchestrator.ports.catalog import EVERYTHING, Arrival, Registered, Wanted, Work
+
+BATCH: Final = 200
+_READING: Final = TypeAdapter(Reading)
 
 
 class SqlDocuments:
@@ -67,26 +72,36 @@ class SqlDocuments:
     async def get(self, document_id: str) -> Document:
         """Read by id."""
         async with self._database.read() as connection:
-            row = (await connection.execute(_all().where(documents.c.id == document_id))).first()
+            row = (await connection.execute(newest().where(documents.c.id == document_id))).first()
         if row is None:
             raise NotFound(f"there is no document '{document_id}'", code="unknown_document")
         return document(row)
 
     async def list(
-        self, workspace: str, *, principal: Principal, after: str | None, limit: int
+        self,
+        workspace: str,
+        *,
+        principal: Principal,
+        after: str | None,
+        limit: int,
+        wanted: Wanted = EVERYTHING,
     ) -> Sequence[Document]:
-        """Page by id; rights are applied by the database, before the limit."""
-        group = func.json_each(documents.c.acl).table_valued("value")
-        seen = select(1).select_from(group).where(group.c.value.in_(sorted(principal.groups)))
-        query = (
-            _all()
-            .where(documents.c.workspace == workspace, documents.c.deleted_at.is_(None))
-            .where(documents.c.id > (after or ""), seen.exists())
-            .order_by(documents.c.id)
-            .limit(limit)
-        )
+        """Page by id; rights apply in the database, filters to batches of what it gives."""
+        query = _seen_by(principal).where(documents.c.workspace == workspace)
+        query = query.order_by(documents.c.id).limit(max(limit, BATCH) if wanted.filters else limit)
+        if wanted.status:
+            query = query.where(documents.c.status == wanted.status)
+        if prefix := wanted.source_prefix:
+            query = query.where(func.substr(documents.c.source_id, 1, len(prefix)) == prefix)
+        page: list[Document] = []
         async with self._database.read() as connection:
-            return [document(row) for row in await connection.execute(query)]
+            while len(page) < limit:
+                rows = (await connection.execute(query.where(documents.c.id > (after or "")))).all()
+                page += [document(row) for row in rows if _fits(row, wanted)]
+                if not wanted.filters or len(rows) < BATCH:
+                    break
+                after = rows[-1].id
+        return page[:limit]
 
     async def outcomes(self, ids: Sequence[str]) -> Mapping[str, str | None]:
         """Read what is neither queued nor being processed; deleted is an end, too."""
@@ -103,7 +118,7 @@ class SqlDocuments:
     async def work(self, document_id: str, version: int) -> Work | None:
         """Mark the document as being processed, and give what that takes."""
         query = (
-            _all(
+            newest(
                 versions.c.title.label("given_title"),
                 configurations.c.body["generation"].as_integer().label("generation"),
             )
@@ -126,9 +141,47 @@ class SqlDocuments:
             await connection.execute(
                 update(documents)
                 .where(documents.c.id == document_id)
-                .values(status=Status.PROCESSING, updated_at=time.time())
+                .values(status=Status.PROCESSING, stage=Stage.PARSING, updated_at=time.time())
             )
         return Work(document(row), row.given_title, row.blob_key, row.generation)
+
+    async def reached(self, stage: Stage, ids: Sequence[str]) -> None:
+        """Write the stage beside the status, if that is still `processing`."""
+        async with self._database.write() as connection:
+            await connection.execute(
+                update(documents)
+                .where(documents.c.id.in_(ids), documents.c.status == Status.PROCESSING)
+                .values(stage=stage)
+            )
+
+    async def waiting(self) -> int:
+        """Count the jobs."""
+        async with self._database.read() as connection:
+            counted = await connection.execute(select(func.count()).select_from(jobs))
+            waiting: int = counted.scalar_one()
+            return waiting
+
+    async def alike(self, document_id: str, *, principal: Principal, limit: int) -> Sequence[str]:
+        """Count common hashes of sketches; rights are applied by the database."""
+        async with self._database.read() as connection:
+            similar = await shares(connection, document_id)
+            seen = await connection.execute(
+                _seen_by(principal)
+                .with_only_columns(documents.c.id)
+                .where(documents.c.id.in_(similar))
+            )
+            visible = set(seen.scalars())
+        return [one for one in similar if one in visible][:limit]
+
+
+def _seen_by(principal: Principal) -> Select[Any]:
+    group = elements(documents.c.acl).table_valued("value")
+    seen = select(1).select_from(group).where(group.c.value.in_(sorted(principal.groups)))
+    return newest().where(documents.c.deleted_at.is_(None), seen.exists())
+
+
+def _fits(row: Row[Any], wanted: Wanted) -> bool:
+    return wanted.filters is None or wanted.filters.matches(row.metadata)
 
 
 def _same(known: Document, arrival: Arrival) -> bool:
@@ -196,8 +249,16 @@ async def _enqueue(
             content_hash=arrival.content_hash,
             blob_key=arrival.blob_key,
             created_at=now,
+            queued_at=now,
         )
     )
+    await enqueue(connection, workspace, document_id, number, now)
+
+
+async def enqueue(
+    connection: AsyncConnection, workspace: str, document_id: str, number: int, now: float
+) -> None:
+    """A job for one version."""
     await connection.execute(
         insert(jobs).values(
             workspace=workspace,
@@ -209,13 +270,17 @@ async def _enqueue(
     )
 
 
-def _all(*extra: Any) -> Select[Any]:
+def newest(*extra: Any) -> Select[Any]:
+    """Every document, joined with its newest version."""
     return select(
         documents,
         versions.c.media_type,
         versions.c.size,
         versions.c.content_hash,
         versions.c.blob_key,
+        versions.c.queued_at,
+        versions.c.indexed_at,
+        versions.c.reading,
         *extra,
     ).join(
         versions,
@@ -224,7 +289,7 @@ def _all(*extra: Any) -> Select[Any]:
 
 
 def _live(workspace: str, source_id: str) -> Select[Any]:
-    return _all().where(
+    return newest().where(
         documents.c.workspace == workspace,
         documents.c.source_id == source_id,
         documents.c.deleted_at.is_(None),
@@ -251,7 +316,27 @@ def document(row: Row[Any]) -> Document:
         updated_at=datetime.fromtimestamp(row.updated_at, UTC),
         error=row.error,
         receipt=receipt(row) if row.deleted_at else None,
+        stage=_stage(row),
+        queued_at=_time(row.queued_at),
+        indexed_at=_time(row.indexed_at),
+        reading=_READING.validate_python(row.reading) if row.reading else None,
+        hold=Hold(row.hold_reason, datetime.fromtimestamp(row.held_at, UTC))
+        if row.held_at
+        else None,
     )
+
+
+def _stage(row: Row[Any]) -> Stage | None:
+    match None if row.deleted_at else row.status:
+        case Status.QUEUED:
+            return Stage.QUEUED
+        case Status.PROCESSING:
+            return Stage(row.stage or Stage.PARSING)
+    return None
+
+
+def _time(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
 def receipt(row: Row[Any]) -> Receipt:

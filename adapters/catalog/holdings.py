@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from sqlalchemy import select, update
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.catalog.database import insert_new
 from adapters.catalog.schema import holdings
 from orchestrator.domain.quotas import UNLIMITED, Holding, Quota
 
@@ -26,11 +26,7 @@ async def grow(
         Exhausted: when that is beyond the quota.
     """
     quota.admit(await held(connection, workspace), more)
-    await connection.execute(
-        insert(holdings)
-        .values(workspace=workspace, documents=0, bytes=0)
-        .on_conflict_do_nothing(index_elements=[holdings.c.workspace])
-    )
+    await insert_new(connection, holdings, [{"workspace": workspace, "documents": 0, "bytes": 0}])
     await connection.execute(
         update(holdings)
         .where(holdings.c.workspace == workspace)

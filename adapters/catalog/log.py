@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import delete, exists, func, insert, select, update
@@ -11,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.catalog.database import Database
 from adapters.catalog.deletions import erase_chunks
+from adapters.catalog.likeness import keep_sketch
 from adapters.catalog.schema import changes, chunks, documents, jobs, vectors, versions, workspaces
 from adapters.catalog.workspaces import advance
 from orchestrator.domain.documents import Status
@@ -140,13 +142,26 @@ async def _publish(connection: AsyncConnection, publication: Publication) -> Non
             updated_at=now,
         )
     )
+    await _record(connection, publication, now)
+    await keep_sketch(connection, current, publication.document_id, publication.sketch)
+
+
+async def _record(connection: AsyncConnection, publication: Publication, now: float) -> None:
+    """Write what is known of the version; the one that readers saw before is no more `indexed`."""
+    mine = versions.c.document_id == publication.document_id
+    await connection.execute(
+        update(versions).where(mine, versions.c.status == Status.INDEXED).values(status=None)
+    )
     await connection.execute(
         update(versions)
-        .where(
-            versions.c.document_id == publication.document_id,
-            versions.c.number == publication.version,
+        .where(mine, versions.c.number == publication.version)
+        .values(
+            title=publication.title,
+            status=Status.INDEXED,
+            chunks=len(publication.pieces),
+            indexed_at=now,
+            reading=asdict(publication.reading),
         )
-        .values(title=publication.title)
     )
 
 

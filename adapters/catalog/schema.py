@@ -1,9 +1,10 @@
 """The catalog's tables."""
 
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     Column,
     Float,
@@ -23,6 +24,15 @@ HEAD: Final = "0003"
 
 metadata = MetaData()
 
+
+def _partial(condition: str) -> dict[str, Any]:
+    return {f"{dialect}_where": text(condition) for dialect in ("sqlite", "postgresql")}
+
+
+_LIVE: Final = _partial("deleted_at IS NULL")
+_ID: Final = BigInteger().with_variant(Integer, "sqlite")
+"""Ids are never used again; SQLite counts only an `INTEGER` by itself, and has 64 bits for it."""
+
 workspaces = Table(
     "workspaces",
     metadata,
@@ -32,7 +42,7 @@ workspaces = Table(
     Column("config_version", Integer, nullable=False),
     Column("created_at", Float, nullable=False),
     Column("deleted_at", Float),
-    Index("ix_workspaces_name", "name", unique=True, sqlite_where=text("deleted_at IS NULL")),
+    Index("ix_workspaces_name", "name", unique=True, **_LIVE),
 )
 
 configurations = Table(
@@ -64,12 +74,15 @@ documents = Table(
     Column("deleted_at", Float),
     Column("deleted_revision", Integer),
     Column("receipt", JSON),
+    Column("stage", Text),
+    Column("hold_reason", Text),
+    Column("held_at", Float),
     Index(
         "ix_documents_source",
         "workspace",
         "source_id",
         unique=True,
-        sqlite_where=text("deleted_at IS NULL"),
+        **_LIVE,
     ),
 )
 
@@ -84,13 +97,30 @@ versions = Table(
     Column("content_hash", Text, nullable=False),
     Column("blob_key", Text, nullable=False),
     Column("created_at", Float, nullable=False),
+    Column("queued_at", Float),
+    Column("indexed_at", Float),
+    Column("status", Text),
+    Column("chunks", Integer),
+    Column("reading", JSON),
     PrimaryKeyConstraint("document_id", "number"),
+)
+
+sketches = Table(
+    "sketches",
+    metadata,
+    Column("workspace", Text, nullable=False),
+    Column("hash", BigInteger, nullable=False),
+    Column("document_id", Text, nullable=False),
+    Column("size", Integer, nullable=False),
+    PrimaryKeyConstraint("workspace", "hash", "document_id"),
+    Index("ix_sketches_document", "document_id"),
+    sqlite_with_rowid=False,
 )
 
 chunks = Table(
     "chunks",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("id", _ID, primary_key=True, autoincrement=True),
     Column("workspace", Text, nullable=False),
     Column("document_id", Text, nullable=False),
     Column("version", Integer, nullable=False),
@@ -115,7 +145,7 @@ chunks = Table(
 vectors = Table(
     "vectors",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", _ID, primary_key=True),
     Column("model", Text, nullable=False),
     Column("text_hash", LargeBinary, nullable=False),
     Column("vector", LargeBinary, nullable=False),
@@ -136,7 +166,7 @@ changes = Table(
 jobs = Table(
     "jobs",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("id", _ID, primary_key=True, autoincrement=True),
     Column("workspace", Text, nullable=False),
     Column("document_id", Text, nullable=False),
     Column("version", Integer, nullable=False),
@@ -153,7 +183,7 @@ holdings = Table(
     metadata,
     Column("workspace", Text, primary_key=True),
     Column("documents", Integer, nullable=False),
-    Column("bytes", Integer, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
 )
 
 batches = Table(
@@ -169,7 +199,7 @@ batches = Table(
     Column("claimed_until", Float, nullable=False),
     Column("created_at", Float, nullable=False),
     Column("updated_at", Float, nullable=False),
-    Index("ix_batches_waiting", "claimed_until", sqlite_where=text("waiting > 0")),
+    Index("ix_batches_waiting", "claimed_until", **_partial("waiting > 0")),
     Index("ix_batches_workspace", "workspace"),
 )
 

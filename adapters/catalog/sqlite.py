@@ -1,50 +1,109 @@
-"""The catalog in one SQLite file: the default."""
+"""The catalog's database in one SQLite file: the default."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import asyncio
+import json
+import sqlite3
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, closing
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Connection, Select, event
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from adapters.catalog.batches import SqlBatches, SqlErrands
-from adapters.catalog.chunks import SqlChunks, SqlVectors
-from adapters.catalog.database import Database
-from adapters.catalog.deletions import SqlDeletions
-from adapters.catalog.documents import SqlDocuments
-from adapters.catalog.log import SqlLog
-from adapters.catalog.replies import SqlReplies
-from adapters.catalog.workspaces import SqlWorkspaces
+from adapters.catalog.database import BUSY_MS, READERS, Database, translated
 
 
-class SqliteCatalog:
-    """`orchestrator.ports.catalog.Catalog` over an open database."""
+class SqliteDatabase(Database):
+    """WAL mode: writes in `BEGIN IMMEDIATE` transactions, reads through a read-only engine."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self.workspaces = SqlWorkspaces(database)
-        self.documents = SqlDocuments(database)
-        self.deletions = SqlDeletions(database)
-        self.log = SqlLog(database)
-        self.chunks = SqlChunks(database)
-        self.vectors = SqlVectors(database)
-        self.batches = SqlBatches(database)
-        self.errands = SqlErrands(database)
-        self.replies = SqlReplies(database)
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            _engine(f"sqlite+aiosqlite:///{path}", begin="BEGIN IMMEDIATE", size=1),
+            _engine(
+                f"sqlite+aiosqlite:///file:{path}?mode=ro&uri=true", begin="BEGIN", size=READERS
+            ),
+        )
+        self._path = path
+        self._lookups = ThreadPoolExecutor(1, thread_name_prefix="catalog-lookup")
+        self._connected: sqlite3.Connection | None = None
 
-    async def ping(self) -> None:
-        """Read one constant."""
-        async with self._database.read() as connection:
-            await connection.execute(text("SELECT 1"))
+    async def open(self) -> None:
+        """Make the file, or migrate it."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        await super().open()
+
+    async def close(self) -> None:
+        """Close every connection; the last writer folds the write-ahead log into the file."""
+        await asyncio.get_running_loop().run_in_executor(self._lookups, self._disconnect)
+        self._lookups.shutdown()
+        await super().close()
+
+    async def checkpoint(self) -> None:
+        """Fold the write-ahead log into the file, where what was erased is overwritten."""
+        async with self._writing:
+            with translated():
+                async with self._writer.connect() as connection:
+                    driver: Any = (await connection.get_raw_connection()).driver_connection
+                    await (await driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")).close()
+
+    async def lookup(self, query: Select[Any], ids: Sequence[int]) -> Sequence[Sequence[Any]]:
+        """In one hop; through the engine, which hops at every step, it costs a multiple."""
+        with translated():
+            return await asyncio.get_running_loop().run_in_executor(
+                self._lookups, self._looked_up, _written(query), json.dumps(list(ids))
+            )
+
+    def _looked_up(self, query: str, ids: str) -> list[tuple[Any, ...]]:
+        if self._connected is None:
+            self._connected = sqlite3.connect(
+                f"file:{self._path}?mode=ro", uri=True, timeout=BUSY_MS / 1e3, isolation_level=None
+            )
+        with closing(self._connected.execute(query, (ids,))) as cursor:
+            return cursor.fetchall()
+
+    def _disconnect(self) -> None:
+        if self._connected:
+            self._connected.close()
 
 
 @asynccontextmanager
-async def open_sqlite(path: Path) -> AsyncIterator[Database]:
+async def open_sqlite(path: Path) -> AsyncIterator[SqliteDatabase]:
     """Open the database, migrated; close it at the end."""
-    database = Database(path)
+    database = SqliteDatabase(path)
     try:
         await database.open()
         yield database
     finally:
         await database.close()
+
+
+@lru_cache(maxsize=16)
+def _written(query: Select[Any]) -> str:
+    return str(query.compile(dialect=sqlite.dialect()))
+
+
+def _engine(url: str, *, begin: str, size: int) -> AsyncEngine:
+    engine = create_async_engine(url, pool_size=size, max_overflow=0, pool_timeout=30)
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def connected(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # transactions begin where we say, not at the first write
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+        if size == 1:
+            cursor.execute("PRAGMA journal_mode = WAL")
+            cursor.execute("PRAGMA synchronous = FULL")
+            cursor.execute("PRAGMA secure_delete = ON")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def began(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine

@@ -100,7 +100,7 @@ class SqlWorkspaces:
         )
         async with self._database.read() as connection:
             rows = await connection.execute(query)
-            return {row.version: _CONFIG.validate_python(row.body) for row in rows}
+            return {row.version: _config(row.body) for row in rows}
 
 
 async def advance(connection: AsyncConnection, uid: str, kind: str, document_id: str | None) -> int:
@@ -150,12 +150,19 @@ async def _indexed(connection: AsyncConnection, uid: str) -> bool:
     return bool((await connection.execute(select(held | coming))).scalar_one())
 
 
+def _config(body: Mapping[str, Any]) -> WorkspaceConfig:
+    """A stored configuration; before there was a choice, chunks followed the structure."""
+    chunking = {"strategy": "structure", **body.get("chunking", {})}
+    chunking.pop("kind", None)
+    return _CONFIG.validate_python({**body, "chunking": chunking})
+
+
 def _workspace(row: Row[Any]) -> Workspace:
     return Workspace(
         uid=row.uid,
         name=row.name,
         revision=row.revision,
-        config=_CONFIG.validate_python(row.body),
+        config=_config(row.body),
         config_version=row.config_version,
         created_at=datetime.fromtimestamp(row.created_at, UTC),
     )

@@ -9,6 +9,7 @@ from typing import Final
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from adapters.parser.builder import TextBuilder
+from adapters.parser.table import Cell, span, spread
 from adapters.parser.text import decode
 from orchestrator.domain.documents import ParsedDocument
 
@@ -53,25 +54,74 @@ def add_html(html: str, builder: TextBuilder) -> None:
         node.decompose()
     if tree.body is None:
         return
-    block: LexborNode | None = None
-    parts: list[str] = []
+    walk = _Walk(builder)
     for node in tree.body.traverse(include_text=True):
+        walk.at(node)
+    walk.flush()
+
+
+class _Walk:
+    """One pass over a page, a block at a time."""
+
+    def __init__(self, builder: TextBuilder) -> None:
+        self._builder = builder
+        self._block: LexborNode | None = None
+        self._parts: list[str] = []
+        self._counts: dict[int, int] = {}  # items so far, by list
+        self._item: tuple[str, int] | None = None  # mark and depth of an item that begins
+
+    def at(self, node: LexborNode) -> None:
+        """Take one node in."""
         if node.tag == "table":
             if _table_around(node.parent) is None:
-                _flush(block, parts, builder)
-                _add_table(node, builder)
+                self.flush()
+                _add_table(node, self._builder)
+        elif node.tag == "li":
+            self.flush()
+            self._item = self._mark(node), _depth(node)
         elif node.tag == "br":
-            parts.append("\n")
+            self._parts.append("\n")
+        elif node.tag == "img":
+            self._text(node, f" {node.attributes.get('alt') or ''} ")
         elif node.tag == "-text":
-            home = _home(node)
-            if home is None or home.tag == "table":
-                continue
-            if block is None or home.mem_id != block.mem_id:
-                _flush(block, parts, builder)
-                block = home
-            text = node.text_content or ""
-            parts.append(text if home.tag == "pre" else _SPACE.sub(" ", text))
-    _flush(block, parts, builder)
+            self._text(node, node.text_content or "")
+
+    def flush(self) -> None:
+        """Hand the block over."""
+        raw = "".join(self._parts)
+        self._parts.clear()
+        if self._block is None or not raw.strip():
+            return
+        if self._block.tag == "pre":
+            self._builder.block(raw)
+            return
+        text = "\n".join(" ".join(line.split()) for line in raw.split("\n")).strip()
+        if self._block.tag in HEADINGS:
+            self._builder.heading(text, int(str(self._block.tag)[1]))
+        elif self._item and _is_in_list(self._block):
+            self._builder.item(text, mark=self._item[0], depth=self._item[1])
+        else:
+            self._builder.block(text)
+        self._item = None
+
+    def _text(self, node: LexborNode, text: str) -> None:
+        home = _home(node)
+        if home is None or home.tag == "table":
+            return
+        if self._block is None or home.mem_id != self._block.mem_id:
+            self.flush()
+            self._block = home
+        self._parts.append(text if home.tag == "pre" else _SPACE.sub(" ", text))
+
+    def _mark(self, item: LexborNode) -> str:
+        """The number of an item, or a dash."""
+        above = item.parent
+        if above is None or above.tag != "ol":
+            return "-"
+        if above.mem_id not in self._counts:
+            self._counts[above.mem_id] = span(above.attributes.get("start")) - 1
+        self._counts[above.mem_id] += 1
+        return f"{self._counts[above.mem_id]}."
 
 
 def _add_table(table: LexborNode, builder: TextBuilder) -> None:
@@ -79,10 +129,19 @@ def _add_table(table: LexborNode, builder: TextBuilder) -> None:
     for caption in table.css("caption"):
         if _is_of(table, caption):
             builder.block(" ".join(caption.text().split()))
-    for row in table.css("tr"):
-        if _is_of(table, row):
-            cells = [cell for cell in row.css("th, td") if _is_of(table, cell)]
-            builder.row([cell.text(separator=" ") for cell in cells])
+    rows = (row for row in table.css("tr") if _is_of(table, row))
+    cells = ([one for one in row.css("th, td") if _is_of(table, one)] for row in rows)
+    for texts in spread([_cell(one) for one in row] for row in cells):
+        builder.row(texts)
+
+
+def _cell(cell: LexborNode) -> Cell:
+    texts = [
+        cell.text(separator=" "),
+        *(one.attributes.get("alt") or "" for one in cell.css("img")),
+    ]
+    columns, rows = (span(cell.attributes.get(name)) for name in ("colspan", "rowspan"))
+    return Cell(" ".join(texts), columns, rows)
 
 
 def _is_of(table: LexborNode, node: LexborNode) -> bool:
@@ -112,18 +171,21 @@ def _home(node: LexborNode) -> LexborNode | None:
     return home
 
 
-def _flush(block: LexborNode | None, parts: list[str], builder: TextBuilder) -> None:
-    raw = "".join(parts)
-    parts.clear()
-    if block is None or not raw.strip():
-        return
-    if block.tag == "pre":
-        builder.block(raw)
-        return
-    text = "\n".join(" ".join(line.split()) for line in raw.split("\n")).strip()
-    if block.tag in HEADINGS:
-        builder.heading(text, int(str(block.tag)[1]))
-    elif block.tag == "li":
-        builder.item(text)
-    else:
-        builder.block(text)
+def _depth(item: LexborNode) -> int:
+    """How many lists are around the one that an item is of."""
+    depth, at = -1, item.parent
+    for _ in range(MAX_CLIMB):
+        if at is None:
+            break
+        depth += at.tag in {"ul", "ol"}
+        at = at.parent
+    return max(depth, 0)
+
+
+def _is_in_list(block: LexborNode) -> bool:
+    at: LexborNode | None = block
+    for _ in range(MAX_CLIMB):
+        if at is None or at.tag == "li":
+            return at is not None
+        at = at.parent
+    return False

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from sqlalchemy import delete, func, or_, select, update
 
 from adapters.catalog.database import Database
-from adapters.catalog.schema import documents, jobs
+from adapters.catalog.schema import documents, jobs, versions
 from adapters.presence import Presence
 from orchestrator.domain.documents import Status
 from orchestrator.ports.queue import Backlog, Job
@@ -55,13 +55,14 @@ class LocalQueue:
                 .values(claimed_until=time.time() + seconds)
             )
 
-    async def release(self, worker: str) -> None:
+    async def release(self, worker: str, *, tried: bool = True) -> None:
         """Drop the worker's claims."""
+        attempts = jobs.c.attempts if tried else jobs.c.attempts - 1
         async with self._database.write() as connection:
             await connection.execute(
                 update(jobs)
                 .where(jobs.c.claimed_by == worker)
-                .values(claimed_by=None, claimed_until=None)
+                .values(claimed_by=None, claimed_until=None, attempts=attempts)
             )
 
     async def fail(self, job: Job, reason: str) -> None:
@@ -73,6 +74,12 @@ class LocalQueue:
                 .where(documents.c.id == job.document_id, documents.c.version == job.version)
                 .where(documents.c.deleted_at.is_(None))
                 .values(status=Status.FAILED, error=reason, updated_at=time.time())
+            )
+            await connection.execute(
+                update(versions)
+                .where(versions.c.document_id == job.document_id)
+                .where(versions.c.number == job.version)
+                .values(status=Status.FAILED)
             )
 
     async def backlog(self) -> Backlog:

@@ -47,7 +47,11 @@ class HttpWeb:
         media_type = response.headers.get("content-type", "").partition(";")[0].strip().casefold()
         if not (links and media_type in HTML):
             return Page(content, media_type)
-        return Page(content, media_type, links=await asyncio.to_thread(_links, content, url))
+        with ExitStack() as stack:
+            stack.callback(content.close)
+            page = Page(content, media_type, links=await asyncio.to_thread(_links, content, url))
+            stack.pop_all()
+        return page
 
     async def rules(self, url: str) -> Rules:
         """Read robots.txt as RFC 9309 has it: missing allows all, out of order forbids all."""

@@ -26,7 +26,10 @@ from orchestrator.settings import load
 from orchestrator.telemetry import logs
 from orchestrator.wiring import Application, open_application
 
-READ: Final = frozenset({".md", ".markdown", ".txt", ".text", ".html", ".htm", ".xhtml"})
+READ: Final = frozenset(
+    """.md .markdown .txt .text .html .htm .xhtml .csv .tsv .json .jsonl .ndjson .pdf .docx .docm
+    .dotx .pptx .pptm .ppsx .potx .xlsx .xlsm .xltx .zip""".split()
+)
 PATIENCE_S: Final = 10.0
 """So long a server that holds the lease does the work alone, before this process helps."""
 
@@ -72,6 +75,9 @@ def _files(paths: Sequence[Path], summary: Summary) -> Mapping[str, Path]:
     """
     files: dict[str, Path] = {}
     for source_id, path in _found(paths, summary):
+        if (shown := _shown(source_id)) != source_id:
+            summary.failed[shown] = "its name is not UTF-8"
+            continue
         other = files.setdefault(source_id, path)
         if other != path and not other.samefile(path):
             raise Rejected(
@@ -93,7 +99,13 @@ def _found(paths: Sequence[Path], summary: Summary) -> Iterator[tuple[str, Path]
             if found.suffix.casefold() in READ:
                 yield inside.as_posix(), found
             else:
-                summary.skipped[inside.as_posix()] = f"no parser reads '{found.suffix}' files"
+                kind = _shown(found.suffix)
+                summary.skipped[_shown(inside.as_posix())] = f"no parser reads '{kind}' files"
+
+
+def _shown(name: str) -> str:
+    """A file's name, which may be any bytes, as text."""
+    return os.fsencode(name).decode(errors="backslashreplace")
 
 
 async def _submit(

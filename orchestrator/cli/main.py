@@ -26,8 +26,20 @@ workspaces = typer.Typer(help="Workspaces: without a subcommand, list them.")
 app.add_typer(models, name="models")
 app.add_typer(workspaces, name="workspaces")
 
+
+def _text(given: str) -> str:
+    try:
+        given.encode()
+    except UnicodeEncodeError as error:  # an argument may be any bytes
+        raise typer.BadParameter("it is not UTF-8") from error
+    return given
+
+
+Word = Annotated[str, typer.Argument(callback=_text)]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-InWorkspace = Annotated[str, typer.Option("--workspace", "-w", help="Which documents.")]
+InWorkspace = Annotated[
+    str, typer.Option("--workspace", "-w", callback=_text, help="Which documents.")
+]
 
 
 @app.callback(invoke_without_command=True)
@@ -75,7 +87,7 @@ def ingest(
 
 @app.command()
 def ask(
-    question: str,
+    question: Word,
     workspace: InWorkspace = DEFAULT_WORKSPACE,
     top_k: Annotated[int, typer.Option(min=1, max=100, help="Passages to answer from.")] = 5,
     json: Json = False,
@@ -88,7 +100,7 @@ def ask(
 
 @app.command()
 def search(
-    query: str,
+    query: Word,
     workspace: InWorkspace = DEFAULT_WORKSPACE,
     top_k: Annotated[int, typer.Option(min=1, max=100, help="Passages at most.")] = 10,
     mode: Annotated[str | None, typer.Option(help="hybrid, dense or keyword.")] = None,
@@ -135,7 +147,7 @@ def listing(context: typer.Context, json: Json = False) -> None:
 
 
 @workspaces.command()
-def create(name: str) -> None:
+def create(name: Word) -> None:
     """Create an empty workspace."""
     from orchestrator.cli.operating import create_workspace
 
@@ -144,7 +156,7 @@ def create(name: str) -> None:
 
 @workspaces.command()
 def delete(
-    name: str,
+    name: Word,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Delete a workspace and everything in it."""

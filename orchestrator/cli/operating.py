@@ -71,6 +71,8 @@ async def doctor(json: bool) -> Exit:
             await application.library.pin(DEFAULT_WORKSPACE)
             states |= {f"{name} answers": state for name, state in report.states.items()}
             states["index"] = "up"
+            isolation = await application.parsers.isolation()
+            states["parser isolation"] = f"{isolation}: {isolation.sentence}"
             ready = report.ready and not report.down
     except RagError as error:
         states["error"], ready = error.detail, False
@@ -85,8 +87,9 @@ async def doctor(json: bool) -> Exit:
 
 
 def _kinds(settings: Settings) -> dict[str, str]:
-    return {
+    kinds = {
         stage if name == "default" else f"{stage} '{name}'": chosen.kind
         for stage in STAGES
         for name, chosen in settings.named(stage).items()
     }
+    return kinds | {"scanner": settings.scanner.kind}

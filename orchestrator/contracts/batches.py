@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -233,6 +234,15 @@ class RepliesContract:
 
         assert await self.begin(clerk) == Reply("/v1/documents/1", None, document.id)
 
+    async def test_so_it_does_when_many_are_deleted(self, clerk: Clerk) -> None:
+        document = (await clerk.hand_in()).document
+        await self.begin(clerk)
+        kept = Reply("/v1/documents/1", {"title": "Secret"}, document.id)
+        await clerk.catalog.replies.finish("ada", "k", kept)
+        await clerk.catalog.deletions.documents([document.id])
+
+        assert await self.begin(clerk) == Reply("/v1/documents/1", None, document.id)
+
 
 class HoldingContract:
     """Needs the fixtures `catalog` and `clerk`, of a workspace in it that has no documents."""
@@ -256,6 +266,32 @@ class HoldingContract:
 
         sizes = [(one.documents, one.bytes) for one in seen]
         assert sizes == [(0, 0), (1, 4), (1, 6), (1, 6), (1, 6)]
+
+    async def test_many_that_are_deleted_together_are_held_no_more(self, clerk: Clerk) -> None:
+        catalog = clerk.catalog
+        one, two, kept = [(await clerk.hand_in(n, source_id=n)).document for n in ("a", "bb", "c")]
+        await catalog.deletions.hold(kept.id, "litigation")
+        with pytest.raises(Conflict):
+            await catalog.deletions.document(kept.id)
+
+        await catalog.deletions.documents([one.id, two.id, kept.id, one.id])
+
+        assert await catalog.documents.holding(clerk.uid) == Holding(1, 1)
+
+    async def test_working_on_a_document_again_holds_no_more(self, clerk: Clerk) -> None:
+        document = await clerk.keep("four")
+
+        await clerk.catalog.versions.requeue(document.id)
+        await clerk.publish("four")
+
+        assert await clerk.catalog.documents.holding(clerk.uid) == Holding(1, 4)
+
+    async def test_more_bytes_are_held_than_a_small_number_counts(self, clerk: Clerk) -> None:
+        large = [replace(clerk.arrival(n, source_id=n), size=2**31 - 1) for n in ("a", "b")]
+        for arrival in large:
+            await clerk.catalog.documents.register(clerk.uid, arrival)
+
+        assert await clerk.catalog.documents.holding(clerk.uid) == Holding(2, 2**32 - 2)
 
     @pytest.mark.parametrize("quota", [Quota(max_documents=2), Quota(max_bytes=9)])
     async def test_what_is_beyond_the_quota_is_refused_and_leaves_nothing(

@@ -13,6 +13,9 @@ from orchestrator.contracts.chunks import ChunksContract, VectorTableContract
 from orchestrator.contracts.clerk import MODEL, Clerk
 from orchestrator.contracts.deletions import DeletionsContract, key_of
 from orchestrator.contracts.documents import DocumentsContract
+from orchestrator.contracts.history import VersionsContract
+from orchestrator.contracts.holds import HoldsContract
+from orchestrator.contracts.listing import ListingContract
 from orchestrator.contracts.log import LogContract
 from orchestrator.contracts.workspaces import PLAIN, WorkspacesContract
 from orchestrator.domain.documents import Status
@@ -26,10 +29,13 @@ __all__ = [
     "DeletionsContract",
     "DocumentsContract",
     "HoldingContract",
+    "HoldsContract",
+    "ListingContract",
     "LogContract",
     "RepliesContract",
     "SharingContract",
     "VectorTableContract",
+    "VersionsContract",
     "WorkspacesContract",
 ]
 
@@ -105,7 +111,10 @@ class SharingContract:
 class CatalogContract(
     WorkspacesContract,
     DocumentsContract,
+    ListingContract,
+    VersionsContract,
     DeletionsContract,
+    HoldsContract,
     LogContract,
     ChunksContract,
     VectorTableContract,

@@ -78,6 +78,32 @@ class ChunksContract:
 
         assert (chunk.text, chunk.title, chunk.version) == ("old", "Old title", 1)
 
+    async def test_the_chunks_that_readers_see_come_in_pages(
+        self, catalog: Catalog, clerk: Clerk
+    ) -> None:
+        await clerk.keep("old")
+        document = await clerk.keep("One.", "Two.", "Three.", title="Numbers")
+        await clerk.keep("Four.", source_id="other.txt")
+
+        first = await catalog.chunks.of(document.id, generation=1, after=0, limit=2)
+        rest = await catalog.chunks.of(document.id, generation=1, after=first[-1].id, limit=2)
+
+        assert [chunk.text for chunk in (*first, *rest)] == ["One.", "Two.", "Three."]
+        assert {(chunk.title, chunk.version, chunk.page) for chunk in rest} == {("Numbers", 2, 3)}
+
+    async def test_chunks_of_another_generation_are_not_those_that_readers_see(
+        self, catalog: Catalog, clerk: Clerk
+    ) -> None:
+        document = await clerk.keep("Refunds are paid.")
+
+        assert await catalog.chunks.of(document.id, generation=2, after=0, limit=9) == []
+
+    async def test_a_deleted_document_has_no_chunks(self, catalog: Catalog, clerk: Clerk) -> None:
+        document = await clerk.keep("Refunds are paid.")
+        await catalog.deletions.document(document.id)
+
+        assert await catalog.chunks.of(document.id, generation=1, after=0, limit=9) == []
+
     async def test_unknown_and_deleted_chunks_are_left_out(
         self, catalog: Catalog, clerk: Clerk
     ) -> None:

@@ -9,9 +9,10 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from orchestrator.contracts.specimens import upload
-from orchestrator.domain.documents import Document, Piece, text_hash
+from orchestrator.domain.documents import Document, Piece, Reading, text_hash
 from orchestrator.domain.filters import Metadata
 from orchestrator.domain.identity import EVERYONE
+from orchestrator.domain.likeness import sketch
 from orchestrator.domain.workspaces import Workspace, WorkspaceConfig
 from orchestrator.ports.arrays import Vector, Vectors
 from orchestrator.ports.catalog import Arrival, Catalog, Delta, Publication, Registered
@@ -19,6 +20,7 @@ from orchestrator.ports.queue import Job, Queue
 
 MODEL = "0f3a5c7e"
 CLAIM_S = 60.0
+NOTHING_READ = Reading()
 
 
 class Clerk:
@@ -86,7 +88,12 @@ class Clerk:
         return job
 
     async def publication(
-        self, job: Job, *texts: str, title: str = "Refund policy", generation: int = 1
+        self,
+        job: Job,
+        *texts: str,
+        title: str = "Refund policy",
+        generation: int = 1,
+        reading: Reading = NOTHING_READ,
     ) -> Publication:
         """What the job publishes: these chunks, their vectors stored already."""
         pieces = in_pieces(texts)
@@ -101,14 +108,22 @@ class Clerk:
             title=title,
             pieces=pieces,
             hashes=hashes,
+            reading=reading,
+            sketch=sketch("\n\n".join(texts)),
         )
 
     async def publish(
-        self, *texts: str, title: str = "Refund policy", generation: int = 1
+        self,
+        *texts: str,
+        title: str = "Refund policy",
+        generation: int = 1,
+        reading: Reading = NOTHING_READ,
     ) -> Document:
         """Take the oldest job to its end, with these chunks; its document."""
         job = await self.claim()
-        publication = await self.publication(job, *texts, title=title, generation=generation)
+        publication = await self.publication(
+            job, *texts, title=title, generation=generation, reading=reading
+        )
         await self.catalog.log.publish([publication])
         return await self.catalog.documents.get(job.document_id)
 

@@ -1,4 +1,4 @@
-"""The promises of a `Parser`, of one that reads text in any encoding, and of all `Parsers`."""
+"""The promises of a `Parser`, of one that keeps titles, structure or encodings, and of all."""
 
 # ruff: noqa: D102  # a test's name is its documentation
 
@@ -21,27 +21,24 @@ PARAGRAPHS = (
 HEADINGS = ((1, "Travel policy"), (2, "Hotels"), (3, "Prices & cities"), (2, "Receipts"))
 ROWS = ("| City | EUR |", "| Oslo | 90 |", "| Genève | 180 |")
 
+OPEN_XML = "application/vnd.openxmlformats-officedocument"
 NOISE = bytes(range(256)) * 8
 BINARIES = {
     "image/png": b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + NOISE,
     "image/jpeg": b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01" + NOISE,
-    "pdf": b"%PDF-1.7\n1 0 obj\n<< /Type /Catalog >>\nendobj\n",
+    "rtf": b"{\\rtf1\\ansi Refunds are paid.}",
+    "Office file": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + NOISE,
     "zip": b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03" + NOISE,
     "a binary file": b"\x7fELF\x02\x01\x01" + bytes(64),
 }
 
 
 class ParserContract:
-    """Needs `parser`, and `sample`: a file of its format that has `TITLE` and `PARAGRAPHS`."""
+    """Needs `parser`, and `sample`: a file of its format that has `PARAGRAPHS`."""
 
     def test_the_media_types_it_reads_are_named(self, parser: Parser) -> None:
         assert parser.media_types
         assert all(len(one.split("/")) == 2 for one in parser.media_types)
-
-    def test_the_title_is_found(self, parser: Parser, sample: bytes) -> None:
-        parsed = parser.parse(sample)
-
-        assert parsed.title == TITLE
 
     def test_every_paragraph_is_kept_whole_and_in_order(
         self, parser: Parser, sample: bytes
@@ -55,7 +52,6 @@ class ParserContract:
     def test_headings_stand_in_the_text_where_they_say(self, parser: Parser, sample: bytes) -> None:
         parsed = parser.parse(sample)
 
-        assert parsed.headings
         for heading in parsed.headings:
             assert parsed.text[heading.start :].startswith(heading.text)
 
@@ -82,7 +78,19 @@ class ParserContract:
             parser.parse(BINARIES[what])
 
 
-class StructuredParserContract(ParserContract):
+class TitledParserContract(ParserContract):
+    """Needs `parser`, and `sample`: `TITLE` as title and heading, then `PARAGRAPHS`."""
+
+    def test_the_title_is_found(self, parser: Parser, sample: bytes) -> None:
+        parsed = parser.parse(sample)
+
+        assert parsed.title == TITLE
+
+    def test_there_are_headings(self, parser: Parser, sample: bytes) -> None:
+        assert TITLE in {heading.text for heading in parser.parse(sample).headings}
+
+
+class StructuredParserContract(TitledParserContract):
     """Needs `parser`, and `sample`: `HEADINGS`, `PARAGRAPHS` below the last three, and `ROWS`.
 
     The rows are a table's, after the second paragraph.
@@ -155,7 +163,7 @@ class EncodingContract:
 
 
 class ParsersContract:
-    """Needs the fixture `parsers`, which reads plain text, Markdown and HTML among others."""
+    """Needs the fixture `parsers`, which reads text, Office files, PDF and archives of them."""
 
     @pytest.mark.parametrize(
         ("content", "filename", "media_type"),
@@ -170,9 +178,20 @@ class ParsersContract:
             (b"\xef\xbb\xbf<!doctype html><p>Refunds", "refunds.txt", "text/html"),
             (b"  <!-- a page -->\n<html lang=en>", "refunds.md", "text/html"),
             ("Rückgabe".encode("utf-16"), "refunds.txt", "text/plain"),
+            (b"city,price", "prices.csv", "text/csv"),
+            (b"city\tprice", "prices.TSV", "text/tab-separated-values"),
+            (b'{"city": "Oslo"}', "prices.json", "application/json"),
+            (b'{"city": "Oslo"}', "prices.jsonl", "application/json"),
+            (b"%PDF-1.7\n", "refunds.txt", "application/pdf"),
+            (b"\n%PDF-1.7\n", "refunds.pdf", "application/pdf"),
+            (b"PK\x03\x04", "refunds.docx", f"{OPEN_XML}.wordprocessingml.document"),
+            (b"PK\x03\x04", "refunds.pptx", f"{OPEN_XML}.presentationml.presentation"),
+            (b"PK\x03\x04", "refunds.xlsx", f"{OPEN_XML}.spreadsheetml.sheet"),
+            (b"PK\x03\x04", "refunds.zip", "application/zip"),
+            (b"PK\x03\x04", "refunds.pdf", "application/zip"),
         ],
     )
-    def test_the_bytes_decide_and_the_name_tells_kinds_of_text_apart(
+    def test_the_bytes_decide_and_the_name_tells_relatives_apart(
         self, parsers: Parsers, content: bytes, filename: str, media_type: str
     ) -> None:
         assert parsers.sniff(content, filename) == media_type

@@ -111,6 +111,18 @@ class QueueContract:
 
         assert [job.document_id for job in jobs] == ids
 
+    @pytest.mark.parametrize("tried", [True, False])
+    async def test_what_was_released_untried_was_no_attempt(
+        self, queue: Queue, clerk: Clerk, tried: bool
+    ) -> None:
+        await clerk.hand_in()
+        await queue.claim("a", limit=1, seconds=LONG_S)
+
+        await queue.release("a", tried=tried)
+        (job,) = await queue.claim("b", limit=1, seconds=LONG_S)
+
+        assert job.attempts == (2 if tried else 1)
+
     async def test_releasing_leaves_what_others_hold(self, queue: Queue, clerk: Clerk) -> None:
         await clerk.hand_in()
         await queue.claim("a", limit=1, seconds=LONG_S)

@@ -20,11 +20,15 @@ TUNED = WorkspaceConfig(
     reranker="close",
     generator="cheap",
     fusion=Fusion(method="rrf", dense=0.25, keyword=0.75, k=10),
-    chunking=Chunking(tokens=128, overlap=16),
+    chunking=Chunking(strategy="semantic", tokens=128, overlap=16),
     depth=50,
     generation=3,
 )
-REFUSED = [replace(PLAIN, chunking=Chunking(tokens=64)), replace(PLAIN, embedder="other")]
+REFUSED = [
+    replace(PLAIN, chunking=Chunking(tokens=64)),
+    replace(PLAIN, chunking=Chunking(strategy="sentence")),
+    replace(PLAIN, embedder="other"),
+]
 
 
 class WorkspacesContract:

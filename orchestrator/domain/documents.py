@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import BinaryIO, Final
 
 from orchestrator.domain.filters import Metadata
-from orchestrator.domain.identity import EVERYONE
+from orchestrator.domain.identity import EVERYONE, Principal
 
 QA_MEDIA_TYPE: Final = "application/x-qa+json"
 """Question and answer pairs: a JSON list of `{"question", "answer"}`."""
@@ -24,6 +24,28 @@ class Status(StrEnum):
     INDEXED = "indexed"
     FAILED = "failed"
     DELETED = "deleted"
+
+
+class Stage(StrEnum):
+    """What is being done for a document that is on its way to be found."""
+
+    QUEUED = "queued"
+    PARSING = "parsing"
+    EMBEDDING = "embedding"
+    INDEXING = "indexing"
+
+    @property
+    def progress(self) -> float:
+        """How much of the way lies behind it: a rough share, in [0, 1)."""
+        return _PROGRESS[self]
+
+
+_PROGRESS: Final = {
+    Stage.QUEUED: 0.0,
+    Stage.PARSING: 0.1,
+    Stage.EMBEDDING: 0.5,
+    Stage.INDEXING: 0.9,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +67,53 @@ class Upload:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """What was learnt of a version by reading it.
+
+    `pages` is how many it has, None where its format has none. `timings` are seconds: `queued`,
+    `parsing`, `chunking`, `embedding` of the batch that it was in, and `total` of its way.
+    """
+
+    pages: int | None = None
+    warnings: Sequence[str] = ()
+    properties: Mapping[str, str] = field(default_factory=dict)
+    timings: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A legal hold: as long as it lasts, the document cannot be deleted."""
+
+    reason: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of a document; `chunks` is None where it was never indexed.
+
+    `status` is None once a later version took its place.
+    """
+
+    document_id: str
+    number: int
+    title: str
+    media_type: str
+    size: int
+    content_hash: str
+    created_at: datetime
+    status: Status | None
+    chunks: int | None
+    blob_key: str
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """A document as the catalog knows it; `version` counts from 1, `size` is in bytes.
 
-    `revision` is that of the workspace when the document last changed what readers see.
+    `revision` is that of the workspace when the document last changed what readers see. `stage`
+    is None when nothing is being done for it. `queued_at`, `indexed_at` and `reading` are those
+    of the newest version.
     """
 
     id: str
@@ -68,6 +133,22 @@ class Document:
     updated_at: datetime
     error: str | None = None
     receipt: Receipt | None = None
+    stage: Stage | None = None
+    queued_at: datetime | None = None
+    indexed_at: datetime | None = None
+    reading: Reading | None = None
+    hold: Hold | None = None
+
+    @property
+    def progress(self) -> float | None:
+        """The share of its way that lies behind it, in [0, 1]; None where there is no way on."""
+        if self.status is Status.INDEXED:
+            return 1.0
+        return self.stage.progress if self.stage else None
+
+    def seen_by(self, principal: Principal) -> bool:
+        """Whether the principal may see its text."""
+        return self.status is not Status.DELETED and not self.acl.isdisjoint(principal.groups)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,19 @@ def blocks(text: str, start: int = 0, end: int | None = None) -> list[Span]:
     return [span for span in found if span[0] < span[1]]
 
 
+def tables(text: str, start: int = 0, end: int | None = None) -> list[Span]:
+    """Tables of two rows or more within `[start:end]`, each row on the line after the other."""
+    runs: list[list[Span]] = []
+    for block in blocks(text, start, end):
+        if text[block[0]] != "|" or text[block[1] - 1] != "|":
+            continue
+        if runs and _is_line_break(text[runs[-1][-1][1] : block[0]]):
+            runs[-1].append(block)
+        else:
+            runs.append([block])
+    return [(run[0][0], run[-1][1]) for run in runs if len(run) > 1]
+
+
 def sentences(text: str, start: int = 0, end: int | None = None) -> list[Span]:
     """Sentences within `[start:end]`, never across a block; a list item without a stop is one."""
     found = []
@@ -67,6 +80,10 @@ def _ends_sentence(text: str, stop: int, after: int, last: int) -> bool:
     if before in _ABBREVIATIONS or (len(before) == 1 and before.isalpha()):
         return False
     return not text[after:last].lstrip()[0].islower()
+
+
+def _is_line_break(gap: str) -> bool:
+    return gap.isspace() and gap.count("\n") == 1
 
 
 def _trimmed(text: str, start: int, end: int) -> Span:

@@ -39,12 +39,16 @@ class Fusion:
 
 @dataclass(frozen=True, slots=True)
 class Chunking:
-    """How documents are cut: at most `tokens` of the embedding model, `overlap` of them shared."""
+    """How documents are cut: at most `tokens` of the embedding model, `overlap` of them shared.
+
+    `recursive` cuts between paragraphs, else sentences, else tokens; `sentence` between sentences;
+    `structure` follows headings, pages and tables too; `semantic` cuts where the topic shifts.
+    """
 
     __pydantic_config__ = _STRICT
 
-    kind: Literal["recursive"] = "recursive"
-    tokens: int = 256
+    strategy: Literal["recursive", "sentence", "structure", "semantic"] = "structure"
+    tokens: int = 128
     overlap: int = 0
 
     def __post_init__(self) -> None:

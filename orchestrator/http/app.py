@@ -14,7 +14,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from orchestrator import __version__
 from orchestrator.domain.errors import Conflict, RagError
 from orchestrator.domain.identity import DEFAULT_WORKSPACE
-from orchestrator.http import documents, health, problems, queries, uploads, workspaces
+from orchestrator.http import documents, health, problems, queries, records, uploads, workspaces
 from orchestrator.http.middleware import BodyLimitMiddleware, TraceMiddleware
 from orchestrator.indexing.library import Library
 from orchestrator.settings import Settings
@@ -52,6 +52,7 @@ def create_app(settings: Settings, metrics: Metrics | None = None) -> FastAPI:
                 "housekeeping": asyncio.create_task(application.housekeeping.run()),
             }
             application.health.watch(background)
+            application.parsers.warm()
             _settle_garbage()
             log.info("started", profile=settings.profile, version=__version__)
             try:
@@ -72,6 +73,7 @@ def create_app(settings: Settings, metrics: Metrics | None = None) -> FastAPI:
     app.router.routes.extend(queries.router.routes)  # flat: an included router is matched twice
     app.include_router(documents.router)
     app.include_router(uploads.router)
+    app.include_router(records.router)
     app.include_router(workspaces.router)
     app.include_router(health.router)
     problems.install(app, measured.errors)
@@ -81,7 +83,13 @@ def create_app(settings: Settings, metrics: Metrics | None = None) -> FastAPI:
             allow_origins=list(settings.http.cors_origins),
             allow_methods=["GET", "POST", "PUT", "DELETE"],
             allow_headers=["content-type", "traceparent", "idempotency-key"],
-            expose_headers=["x-trace-id", "location", "idempotency-replayed"],
+            expose_headers=[
+                "x-trace-id",
+                "location",
+                "x-processing-time",
+                "content-disposition",
+                "idempotency-replayed",
+            ],
         )
     app.add_middleware(
         BodyLimitMiddleware,

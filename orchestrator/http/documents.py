@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, File, Form, Query, Request, UploadFile
 from fastapi.responses import JSONResponse
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from orchestrator.domain.documents import Upload
+from orchestrator.domain.documents import Status, Upload
 from orchestrator.domain.errors import Rejected, TooLarge
-from orchestrator.domain.filters import Metadata, Scalar
+from orchestrator.domain.filters import Filter, Metadata, Scalar, parse_filter
 from orchestrator.domain.identity import DEFAULT_WORKSPACE, EVERYONE
 from orchestrator.http.dependencies import App, Caller
 from orchestrator.http.idempotency import Accepted, Key, Repeatable, digest, file_digest, once
 from orchestrator.http.problems import Problem
 from orchestrator.http.schemas import DocumentList, DocumentView, ReceiptView
+from orchestrator.ports.catalog import Wanted
+from orchestrator.wiring import Application
 
 router = APIRouter(prefix="/v1/documents", tags=["documents"])
 
@@ -40,7 +42,12 @@ async def upload(
     app: App,
     caller: Caller,
     request: Request,
-    file: Annotated[UploadFile, File(description="Text, Markdown or HTML.")],
+    file: Annotated[
+        UploadFile,
+        File(
+            description="PDF, DOCX, PPTX, XLSX, HTML, Markdown, text, CSV, JSON, or a zip of these."
+        ),
+    ],
     workspace: Annotated[str, Form()] = DEFAULT_WORKSPACE,
     source_id: Annotated[
         str | None,
@@ -74,13 +81,17 @@ async def upload(
         said = (given.source_id, name, title or "", metadata, *sorted(given.acl))
         return digest("file", workspace, file_digest(given.content), *said)
 
-    async def act() -> Accepted:
-        registered = await app.intake.file(workspace, given)
-        document = registered.document
-        view = DocumentView.of(document, duplicate=registered.duplicate)
-        return Accepted(f"/v1/documents/{document.id}", view, document.id)
+    repeatable = Repeatable(caller, key, fingerprint, workspace)
+    return await once(app, repeatable, lambda: accepted(app, workspace, given))
 
-    return await once(app, Repeatable(caller, key, fingerprint, workspace), act)
+
+async def accepted(app: Application, workspace: str, upload: Upload) -> Accepted:
+    """Take a document in; where to follow it, and how long it will about take."""
+    registered = await app.intake.file(workspace, upload)
+    document = registered.document
+    view = DocumentView.of(document, duplicate=registered.duplicate)
+    seconds = await app.ingestion.processing_time() if document.stage else 0.0
+    return Accepted(f"/v1/documents/{document.id}", view, document.id, seconds)
 
 
 @router.get("", responses=_PROBLEMS, summary="List documents")
@@ -90,9 +101,23 @@ async def documents(
     workspace: str = DEFAULT_WORKSPACE,
     after: Annotated[str | None, Query(description="`next` of the page before.")] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    status: Annotated[Literal["queued", "processing", "indexed", "failed"] | None, Query()] = None,
+    source_id: Annotated[
+        str, Query(max_length=MAX_NAME, description="How the source id begins.")
+    ] = "",
+    filters: Annotated[
+        str | None, Query(description="Conditions on metadata: those of a question, as JSON.")
+    ] = None,
 ) -> DocumentList:
-    """The documents that the caller may see, a page at a time."""
-    found = await app.ingestion.documents(workspace, principal=caller, after=after, limit=limit)
+    """The documents that the caller may see, a page at a time, narrowed as wished."""
+    wanted = Wanted(
+        status=Status(status) if status else None,
+        source_prefix=source_id,
+        filters=None if filters is None else _read_filters(filters),
+    )
+    found = await app.ingestion.documents(
+        workspace, principal=caller, after=after, limit=limit, wanted=wanted
+    )
     return DocumentList(
         documents=[DocumentView.of(one) for one in found],
         next=found[-1].id if len(found) == limit else None,
@@ -100,9 +125,10 @@ async def documents(
 
 
 @router.get("/{document_id}", responses=_PROBLEMS, summary="Follow a document")
-async def document(app: App, document_id: str) -> DocumentView:
+async def document(app: App, caller: Caller, document_id: str) -> DocumentView:
     """Where a document stands; `indexed` means that it can be found now."""
-    return DocumentView.of(await app.ingestion.document(document_id))
+    found = await app.ingestion.document(document_id)
+    return DocumentView.of(found, near_duplicates=await app.records.alike(found, principal=caller))
 
 
 @router.delete("/{document_id}", responses=_PROBLEMS, summary="Delete a document")
@@ -112,6 +138,15 @@ async def delete(app: App, document_id: str) -> ReceiptView:
     Again, it gives the receipt as it is by then.
     """
     return ReceiptView.of(await app.ingestion.delete(document_id))
+
+
+def _read_filters(raw: str) -> Filter:
+    try:
+        return parse_filter(json.loads(raw))
+    except (ValueError, RecursionError) as error:
+        raise Rejected(
+            "filters must be a condition in JSON", code="invalid_filter", field="filters"
+        ) from error
 
 
 def _read_metadata(raw: str) -> Metadata:

@@ -36,11 +36,15 @@ Key = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """What a request led to; `about` is the document that the body shows, if it shows one."""
+    """What a request led to; `about` is the document that the body shows, if it shows one.
+
+    `seconds` is an estimate of how long that document's processing takes.
+    """
 
     location: str
     body: BaseModel
     about: str | None = None
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,8 @@ async def once(
     A request that fails leaves its key free.
     """
     if request.key is None:
-        return _response(_reply(await act()))
+        accepted = await act()
+        return _response(_reply(accepted), accepted.seconds)
     subject, key = request.caller.subject, request.key
     workspace = await app.catalog.workspaces.get(request.workspace)
     fingerprint = await asyncio.to_thread(request.fingerprint)
@@ -89,21 +94,25 @@ async def once(
     if reply is not None:
         return await _again(app, reply)
     try:
-        reply = _reply(await act())
+        accepted = await act()
     except RagError:
         await app.catalog.replies.forget(subject, key)
         raise
+    reply = _reply(accepted)
     await app.catalog.replies.finish(subject, key, reply)
-    return _response(reply)
+    return _response(reply, accepted.seconds)
 
 
 async def _again(app: Application, reply: Reply) -> JSONResponse:
-    body = reply.body
-    if body is None and reply.about is not None:  # deleted since: what is left of it
-        body = DocumentView.of(await app.ingestion.document(reply.about)).model_dump(mode="json")
+    body, seconds = reply.body, None
+    if reply.about is not None:
+        document = await app.ingestion.document(reply.about)
+        seconds = await app.ingestion.processing_time() if document.stage else 0.0
+        if body is None:  # deleted since: what is left of it
+            body = DocumentView.of(document).model_dump(mode="json")
     if body is None:
         raise NotFound("what this request made is gone", code="unknown_document")
-    return _response(Reply(reply.location, body), replayed=True)
+    return _response(Reply(reply.location, body), seconds, replayed=True)
 
 
 def _reply(accepted: Accepted) -> Reply:
@@ -111,8 +120,10 @@ def _reply(accepted: Accepted) -> Reply:
     return Reply(accepted.location, body, accepted.about)
 
 
-def _response(reply: Reply, *, replayed: bool = False) -> JSONResponse:
+def _response(reply: Reply, seconds: float | None, *, replayed: bool = False) -> JSONResponse:
     headers = {"Location": reply.location}
+    if seconds is not None:
+        headers["X-Processing-Time"] = f"{seconds:.1f}"
     if replayed:
         headers["Idempotency-Replayed"] = "true"
     return JSONResponse(reply.body, 202, headers)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from orchestrator.domain.answers import MAX_QUERY_CHARACTERS, MAX_TOP_K, Query, Source
-from orchestrator.domain.documents import Document, Receipt
+from orchestrator.domain.documents import Document, Reading, Receipt
 from orchestrator.domain.filters import parse_filter
 from orchestrator.domain.identity import DEFAULT_WORKSPACE, Principal, Scope
 from orchestrator.domain.passages import StageScore
@@ -144,6 +145,13 @@ class ReceiptView(BaseModel):
         )
 
 
+class HoldView(BaseModel):
+    """A legal hold, and why."""
+
+    reason: str
+    since: datetime
+
+
 class DocumentView(BaseModel):
     """A document and where it stands."""
 
@@ -151,39 +159,75 @@ class DocumentView(BaseModel):
     source_id: str
     title: str
     status: Literal["queued", "processing", "indexed", "failed", "deleted"]
+    stage: Literal["queued", "parsing", "embedding", "indexing"] | None = Field(
+        description="What is being done for it; none when nothing is."
+    )
+    progress: float | None = Field(
+        description="The share of the way that lies behind it, in [0, 1]; none where there is "
+        "no way on."
+    )
     error: str | None = Field(description="Why it failed.")
+    warnings: list[str] = Field(description="What could not be read of it.")
     media_type: str
     size: int = Field(description="In bytes.")
     sha256: str
     version: int
+    pages: int | None = Field(description="None where its format has none, or it was not read.")
     chunks: int
+    properties: dict[str, str] = Field(description="What the file says of itself.")
     metadata: dict[str, Any]
     acl: list[str]
     created_at: datetime
     updated_at: datetime
+    queued_at: datetime | None
+    indexed_at: datetime | None
+    timings: dict[str, float] = Field(
+        description="Seconds `queued`, `parsing`, `chunking`, `embedding` with its batch, `total`."
+    )
+    hold: HoldView | None = Field(description="While there is one, it cannot be deleted.")
+    near_duplicates: list[str] | None = Field(
+        None, description="Documents of nearly the same text; only where one document is read."
+    )
     duplicate: bool | None = Field(
         None, description="On upload: whether these bytes were there already."
     )
     receipt: ReceiptView | None = None
 
     @classmethod
-    def of(cls, document: Document, *, duplicate: bool | None = None) -> DocumentView:
+    def of(
+        cls,
+        document: Document,
+        *,
+        duplicate: bool | None = None,
+        near_duplicates: Sequence[str] | None = None,
+    ) -> DocumentView:
         """From the domain's document."""
+        reading, hold = document.reading or Reading(), document.hold
         return cls(
             id=document.id,
             source_id=document.source_id,
             title=document.title,
             status=document.status.value,
+            stage=document.stage.value if document.stage else None,
+            progress=document.progress,
             error=document.error,
+            warnings=list(reading.warnings),
             media_type=document.media_type,
             size=document.size,
             sha256=document.content_hash,
             version=document.version,
+            pages=reading.pages,
             chunks=document.chunks,
+            properties=dict(reading.properties),
             metadata=dict(document.metadata),
             acl=sorted(document.acl),
             created_at=document.created_at,
             updated_at=document.updated_at,
+            queued_at=document.queued_at,
+            indexed_at=document.indexed_at,
+            timings=dict(reading.timings),
+            hold=HoldView(reason=hold.reason, since=hold.since) if hold else None,
+            near_duplicates=None if near_duplicates is None else list(near_duplicates),
             duplicate=duplicate,
             receipt=ReceiptView.of(document.receipt) if document.receipt else None,
         )

@@ -16,6 +16,7 @@ from orchestrator.domain.documents import Upload
 from orchestrator.domain.errors import Rejected
 from orchestrator.domain.identity import DEFAULT_WORKSPACE, Principal
 from orchestrator.http.dependencies import App, Caller
+from orchestrator.http.documents import accepted
 from orchestrator.http.forms import (
     MAX_NAME,
     FileItem,
@@ -165,14 +166,9 @@ async def job(
 async def _document(
     app: Application, caller: Principal, key: str | None, body: Named, upload: Upload
 ) -> JSONResponse:
-    async def act() -> Accepted:
-        registered = await app.intake.file(body.workspace, upload)
-        document = registered.document
-        view = DocumentView.of(document, duplicate=registered.duplicate)
-        return Accepted(f"/v1/documents/{document.id}", view, document.id)
-
     kind = type(body).__name__
-    return await once(app, _repeatable(caller, key, kind, body, body.workspace), act)
+    request = _repeatable(caller, key, kind, body, body.workspace)
+    return await once(app, request, lambda: accepted(app, body.workspace, upload))
 
 
 async def _manifest(

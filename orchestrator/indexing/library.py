@@ -105,7 +105,7 @@ class Library:
         try:
             await found.shelf.fresh()
         except NotFound:
-            await self.close_shelf(name)
+            await self.close_workspace(found.shelf.workspace.uid)
             await self._catalog.workspaces.get(name)
             return await self.shelf(name)
         while found.shelf.workspace.config_version != found.configured:
@@ -153,12 +153,13 @@ class Library:
         """The workspaces whose indexes no longer follow the log."""
         return [name for name, one in self._open.items() if one.follower and _failed(one.follower)]
 
-    async def close_shelf(self, name: str) -> None:
-        """Stop following one workspace, and close its indexes, saved."""
+    async def close_workspace(self, uid: str) -> None:
+        """Stop following a deleted workspace, by its uid, and close all its indexes, saved."""
         async with self._opening:
-            found = self._open.pop(name, None)
-        if found:
-            await _close(found)
+            await self._end_retirement(lambda old: old.workspace.uid == uid)
+            names = [name for name, one in self._open.items() if one.shelf.workspace.uid == uid]
+            for found in [self._open.pop(name) for name in names]:
+                await _close(found)
 
     async def reopen(self) -> None:
         """Open anew what was opened before this process could persist it.
@@ -205,7 +206,13 @@ class Library:
 
     async def _opened(self, name: str) -> _Open:
         workspace = await self._catalog.workspaces.get(name)
-        await self._end_retirement(workspace)
+        await self._end_retirement(
+            lambda old: (
+                old.persists
+                and old.workspace.uid == workspace.uid
+                and old.generation == workspace.config.generation  # which has one writer
+            )
+        )
         shelf = Shelf(self._catalog, workspace, on_gone=self._drop, persists=self._persists())
         async with AsyncExitStack() as stack:
             await shelf.refresh()
@@ -231,11 +238,9 @@ class Library:
         except (RagError, OSError) as error:
             self._observer.stumbled(old.shelf.workspace.name, error)
 
-    async def _end_retirement(self, workspace: Workspace) -> None:
-        """Close what still holds the indexes of this generation: they have one writer."""
+    async def _end_retirement(self, which: Callable[[Shelf], bool]) -> None:
         for task, old in list(self._retiring.items()):
-            same = old.shelf.workspace.uid == workspace.uid
-            if same and old.shelf.persists and old.shelf.generation == workspace.config.generation:
+            if which(old.shelf):
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
                 await _close(old)
@@ -272,6 +277,6 @@ async def _close(opened: _Open) -> None:
         opened.follower.cancel()
         await asyncio.gather(opened.follower, return_exceptions=True)
     try:
-        await opened.shelf.save()
+        await opened.shelf.close()
     finally:
         await opened.stack.aclose()

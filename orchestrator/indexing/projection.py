@@ -8,6 +8,7 @@ from typing import Any, Final, Generic, TypeVar
 
 import numpy as np
 
+from orchestrator.domain.errors import Unavailable
 from orchestrator.domain.identity import Scope
 from orchestrator.domain.passages import Hit
 from orchestrator.indexing.roster import Roster
@@ -30,10 +31,16 @@ class Projection(Generic[Content, Question]):
         self._source = source
         self._held: Ids | None = None
         self._changed = False
+        self._closed = False
         self.revision = 0
 
     async def search(self, question: Question, *, scope: Scope, limit: int) -> Sequence[Hit]:
-        """Search the index; the scope's revision must be at most this projection's."""
+        """Search the index; the scope's revision must be at most this projection's.
+
+        Raises:
+            Unavailable: when the index was closed meanwhile.
+        """
+        self._must_be_open()
         return await self._index.search(question, scope=scope, limit=limit)
 
     async def catch_up(self, roster: Roster) -> None:
@@ -42,8 +49,10 @@ class Projection(Generic[Content, Question]):
         held = await self._index.held() if self._held is None else self._held
         missing, surplus = await asyncio.to_thread(_difference, wanted, held)
         async for ids, contents in self._source(missing):
+            self._must_be_open()
             await self._index.apply(ids, contents, remove=NOTHING)
         if len(surplus):
+            self._must_be_open()
             await self._index.apply(NOTHING, (), remove=surplus)
         self._changed |= bool(len(missing) or len(surplus))
         self._held = wanted
@@ -51,9 +60,17 @@ class Projection(Generic[Content, Question]):
 
     async def save(self) -> None:
         """Make the index durable, if it has changed since it last was."""
-        if self._changed:
-            self._changed = False
+        if self._changed and not self._closed:
             await self._index.save()
+            self._changed = False
+
+    def close(self) -> None:
+        """Use the index no more: whoever opened it is about to close it."""
+        self._closed = True
+
+    def _must_be_open(self) -> None:
+        if self._closed:
+            raise Unavailable("the index", "it was closed")
 
 
 def _difference(wanted: Ids, held: Ids) -> tuple[Ids, Ids]:

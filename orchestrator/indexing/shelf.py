@@ -106,6 +106,14 @@ class Shelf:
             for projection in self.projections.values():
                 await projection.save()
 
+    async def close(self) -> None:
+        """Save what has changed; whoever still reads is told that the indexes are closed."""
+        try:
+            await self.save()
+        finally:
+            for projection in self.projections.values():
+                projection.close()
+
     async def _refresh(self) -> None:
         began = time.monotonic()
         now = await self._catalog.workspaces.get(self.workspace.name)

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from functools import partial
 from pathlib import PurePath
+from typing import assert_never
 
 from orchestrator.domain.documents import QA_MEDIA_TYPE, ParsedDocument, Piece
 from orchestrator.domain.errors import Unsupported
 from orchestrator.domain.workspaces import Chunking
-from orchestrator.ingestion.chunking import Chunker
+from orchestrator.ingestion.chunking.answers import answers
+from orchestrator.ingestion.chunking.recursive import recursive
+from orchestrator.ingestion.chunking.semantic import semantic, topic_shifts
+from orchestrator.ingestion.chunking.sentence import sentence
+from orchestrator.ingestion.chunking.source import Cut, Source, Strategy
+from orchestrator.ingestion.chunking.structure import structure
 from orchestrator.ports.catalog import Work
 from orchestrator.ports.embedder import Embedder
 
 
-def cut(
+async def cut(
     parsed: ParsedDocument, work: Work, chunking: Chunking, embedder: Embedder
 ) -> tuple[str, Sequence[Piece], Sequence[str]]:
-    """The title, the pieces, and what is embedded of each; blocking.
+    """The title, the pieces, and what is embedded of each.
 
     The title is the upload's own, else the one that the text gives, else the file's name.
 
@@ -24,21 +32,28 @@ def cut(
         Unsupported: when there is no text.
     """
     title = work.title or parsed.title or PurePath(work.document.source_id).stem
-    chunker = Chunker(parsed, title, embedder.token_spans, chunking, embedder.max_tokens)
     asked = work.document.media_type == QA_MEDIA_TYPE
-    pieces = answers(parsed) if asked else chunker.pieces()
-    if not pieces:
+    strategy = answers if asked else await _strategy(parsed, chunking, embedder)
+
+    def cuts() -> list[Cut]:
+        source = Source(parsed, title, embedder.token_spans, chunking, embedder.max_tokens)
+        return list(strategy(source))
+
+    found = await asyncio.to_thread(cuts)
+    if not found:
         raise Unsupported("the document holds no text", code="empty_document")
-    return title, pieces, [chunker.embedded(piece) for piece in pieces]
+    return title, [one.piece for one in found], [one.embedded for one in found]
 
 
-def answers(parsed: ParsedDocument) -> list[Piece]:
-    """One piece for each question that has an answer: the whole of it, below its question."""
-    pieces = []
-    for heading, after in zip(parsed.headings, [*parsed.headings[1:], None], strict=True):
-        first, last = heading.start + len(heading.text), after.start if after else len(parsed.text)
-        text = parsed.text[first:last].strip()
-        if text:
-            start = parsed.text.index(text, first)
-            pieces.append(Piece(text, start, start + len(text), heading.text, asked=True))
-    return pieces
+async def _strategy(parsed: ParsedDocument, chunking: Chunking, embedder: Embedder) -> Strategy:
+    match chunking.strategy:
+        case "recursive":
+            return recursive
+        case "sentence":
+            return sentence
+        case "structure":
+            return structure
+        case "semantic":
+            return partial(semantic, shifts=await topic_shifts(parsed.text, embedder))
+        case _:
+            assert_never(chunking.strategy)

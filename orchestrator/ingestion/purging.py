@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -30,7 +31,7 @@ class Purger:
     def __init__(
         self,
         catalog: Catalog,
-        blobs: BlobStore,
+        blobs: Sequence[BlobStore],
         caches: Sequence[Cache],
         stores: Sequence[VectorStore | KeywordStore],
         library: Library,
@@ -46,23 +47,40 @@ class Purger:
 
     async def document(self, workspace: str, receipt: Receipt) -> Receipt:
         """Purge one document from the stores where it is pending; the receipt as it is then."""
+        (purged,) = await self.several(workspace, [receipt])
+        return purged
+
+    async def several(self, workspace: str, receipts: Sequence[Receipt]) -> Sequence[Receipt]:
+        """The same for several of one workspace: what they share is purged once."""
         steps: dict[str, Callable[[], Awaitable[None]]] = {
             "cache": lambda: self._purge_caches(workspace),
-            "blobs": lambda: self._blobs.purge(f"{workspace}/{receipt.document_id}"),
             "vectors": lambda: self._purge_indexes(workspace),
             "keywords": lambda: self._purge_indexes(workspace),
         }
-        states = {
+        shared = {
             store: await _attempt(step)
             for store, step in steps.items()
-            if receipt.stores.get(store) != PURGED
+            if any(one.stores.get(store) != PURGED for one in receipts)
         }
-        return await self._catalog.deletions.record(receipt.document_id, states)
+        return [await self._recorded(workspace, one, shared) for one in receipts]
+
+    async def _recorded(
+        self, workspace: str, receipt: Receipt, shared: Mapping[str, str]
+    ) -> Receipt:
+        states = {**shared}
+        if receipt.stores.get("blobs") != PURGED:
+            prefix = f"{workspace}/{receipt.document_id}"
+            states["blobs"] = await _attempt(lambda: self._purge_files(prefix))
+        pending = {
+            store: state for store, state in states.items() if receipt.stores.get(store) != PURGED
+        }
+        return await self._catalog.deletions.record(receipt.document_id, pending)
 
     async def workspace(self, uid: str) -> bool:
         """Purge a deleted workspace; its last rows go once all else has gone."""
-        states = [await _attempt(lambda: self._purge_caches(uid))]
-        states.append(await _attempt(lambda: self._blobs.purge(uid)))
+        states = [await _attempt(lambda: self._library.close_workspace(uid))]
+        states.append(await _attempt(lambda: self._purge_caches(uid)))
+        states.append(await _attempt(lambda: self._purge_files(uid)))
         if not self._persists():
             return False
         states += [await _attempt(partial(store.drop, uid)) for store in self._stores]
@@ -74,12 +92,19 @@ class Purger:
     async def pending(self) -> None:
         """Try again what is still pending, and sweep what was superseded long ago."""
         left = await self._catalog.deletions.unpurged()
+        by_workspace: dict[str, list[Receipt]] = defaultdict(list)
         for workspace, receipt in left.receipts:
-            with contextlib.suppress(NotFound):  # erased meanwhile, with its workspace
-                await self.document(workspace, receipt)
+            by_workspace[workspace].append(receipt)
+        for workspace, receipts in by_workspace.items():
+            with contextlib.suppress(NotFound):  # erased meanwhile, with the workspace
+                await self.several(workspace, receipts)
         for uid in left.workspaces:
             await self.workspace(uid)
         await self._catalog.log.sweep(seconds=SUPERSEDED_S)
+
+    async def _purge_files(self, prefix: str) -> None:
+        for store in self._blobs:
+            await store.purge(prefix)
 
     async def _purge_caches(self, workspace: str) -> None:
         for cache in self._caches:

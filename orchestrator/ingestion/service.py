@@ -12,16 +12,18 @@ from dataclasses import replace
 from functools import partial
 from typing import BinaryIO, Final, Protocol
 
-from orchestrator.domain.documents import Document, Receipt, Status, Upload
+from orchestrator.domain.documents import Document, Receipt, Stage, Status, Upload
 from orchestrator.domain.errors import Conflict, Exhausted, NotFound, TooLarge
+from orchestrator.domain.filters import Filter
 from orchestrator.domain.identity import ANONYMOUS, Principal
 from orchestrator.domain.quotas import UNLIMITED, Holding, Quota
 from orchestrator.domain.workspaces import Workspace, WorkspaceConfig, workspace_name
 from orchestrator.indexing.library import Library
 from orchestrator.indexing.shelf import LEASE_S
+from orchestrator.ingestion.pace import Pace
 from orchestrator.ingestion.purging import Purger
 from orchestrator.ports.blobs import BlobStore
-from orchestrator.ports.catalog import Arrival, Catalog, Registered
+from orchestrator.ports.catalog import EVERYTHING, Arrival, Catalog, Registered, Wanted, Withdrawn
 from orchestrator.ports.parser import HEAD_BYTES, Parsers
 
 SETTLE_S: Final = 2.0
@@ -29,6 +31,9 @@ PURGE_S: Final = 2.0
 FOLLOW_S: Final = 0.1
 FOLLOWED: Final = 500
 PIECE_BYTES: Final = 1 << 20
+DELETED_AT_ONCE: Final = 1000
+DELETED_TOGETHER: Final = 50
+"""Documents whose tombstones one transaction puts up: others wait for it to end."""
 
 
 class Observer(Protocol):
@@ -56,6 +61,7 @@ class Ingestion:
         observer: Observer,
         *,
         max_bytes: int,
+        pace: Pace | None = None,
         quota_of: Callable[[str], Quota] = lambda _: UNLIMITED,
     ) -> None:
         self._catalog = catalog
@@ -66,7 +72,8 @@ class Ingestion:
         self._observer = observer
         self._max_bytes = max_bytes
         self._quota_of = quota_of
-        self._purges: set[asyncio.Task[Receipt]] = set()
+        self._pace = pace or Pace()
+        self._purges: set[asyncio.Task[Sequence[Receipt]]] = set()
         self.arrived = asyncio.Event()
 
     async def submit(
@@ -100,8 +107,12 @@ class Ingestion:
         """A document's state; `indexed` means that a search by this process finds it now."""
         document = await self._catalog.documents.get(document_id)
         if document.status is Status.INDEXED and not await self._findable(document):
-            return replace(document, status=Status.PROCESSING)
+            return replace(document, status=Status.PROCESSING, stage=Stage.INDEXING)
         return document
+
+    async def processing_time(self) -> float:
+        """The seconds until all that waits now is done: the queue's length at the recent rate."""
+        return self._pace.estimate(await self._catalog.documents.waiting())
 
     async def follow(self, ids: Iterable[str]) -> AsyncIterator[tuple[str, str | None]]:
         """Each document as it comes to its end, with the reason if it failed."""
@@ -116,12 +127,18 @@ class Ingestion:
                 await asyncio.sleep(FOLLOW_S)
 
     async def documents(
-        self, workspace: str, *, principal: Principal = ANONYMOUS, after: str | None, limit: int
+        self,
+        workspace: str,
+        *,
+        principal: Principal = ANONYMOUS,
+        after: str | None,
+        limit: int,
+        wanted: Wanted = EVERYTHING,
     ) -> Sequence[Document]:
-        """A page of the documents that the principal may see."""
+        """A page of the documents wanted that the principal may see."""
         found = await self._catalog.workspaces.get(workspace)
         return await self._catalog.documents.list(
-            found.uid, principal=principal, after=after, limit=limit
+            found.uid, principal=principal, after=after, limit=limit, wanted=wanted
         )
 
     async def delete(self, document_id: str) -> Receipt:
@@ -134,10 +151,33 @@ class Ingestion:
         if receipt.complete:
             return receipt
         document = await self._catalog.documents.get(document_id)
-        purge = self._purge_of(document, receipt)
-        done, _ = await asyncio.wait({purge}, timeout=PURGE_S)
-        await asyncio.sleep(max(0.0, LEASE_S - (time.monotonic() - hidden)))
-        return purge.result() if done else receipt
+        (receipt,) = await self._purged(document.workspace, [receipt], hidden)
+        return receipt
+
+    async def delete_matching(
+        self, workspace: str, filters: Filter, *, principal: Principal
+    ) -> tuple[Withdrawn, bool]:
+        """Delete what matches and the principal may see; and whether some of it is left.
+
+        At most about 1,000 go at once. What is under legal hold is left, and told apart.
+        """
+        found = await self._catalog.workspaces.get(workspace)
+        wanted, after = Wanted(filters=filters), None
+        receipts: list[Receipt] = []
+        held: dict[str, str] = {}
+        more = True
+        while more and len(receipts) < DELETED_AT_ONCE:
+            page = await self._catalog.documents.list(
+                found.uid, principal=principal, after=after, limit=DELETED_TOGETHER, wanted=wanted
+            )
+            outcome = await self._catalog.deletions.documents([one.id for one in page])
+            receipts += outcome.receipts
+            held |= outcome.held
+            more = len(page) == DELETED_TOGETHER
+            after = page[-1].id if page else None
+        if receipts:
+            await self._purged(found.uid, receipts, time.monotonic())
+        return Withdrawn(receipts, held), more
 
     async def close(self) -> None:
         """Stop the purges that still run; what they leave is pending."""
@@ -164,20 +204,24 @@ class Ingestion:
     async def delete_workspace(self, name: str) -> None:
         """Delete a workspace with all its documents, from every store that answers."""
         uid = await self._catalog.deletions.workspace(name)
-        await self._library.close_shelf(name)
         await self._purger.workspace(uid)
         await asyncio.sleep(LEASE_S)
 
-    def _purge_of(self, document: Document, receipt: Receipt) -> asyncio.Task[Receipt]:
-        def ended(purge: asyncio.Task[Receipt]) -> None:
-            self._purges.discard(purge)
-            if not purge.cancelled() and (error := purge.exception()):
-                self._observer.purge_failed(document.id, error)
-
-        purge = asyncio.create_task(self._purger.document(document.workspace, receipt))
+    async def _purged(
+        self, workspace: str, receipts: Sequence[Receipt], hidden: float
+    ) -> Sequence[Receipt]:
+        """The receipts after the purge, or as they are if it takes long; not before the lease."""
+        purge = asyncio.create_task(self._purger.several(workspace, receipts))
         self._purges.add(purge)
-        purge.add_done_callback(ended)
-        return purge
+        purge.add_done_callback(partial(self._ended, receipts[0].document_id))
+        done, _ = await asyncio.wait({purge}, timeout=PURGE_S)
+        await asyncio.sleep(max(0.0, LEASE_S - (time.monotonic() - hidden)))
+        return purge.result() if done else receipts
+
+    def _ended(self, document_id: str, purge: asyncio.Task[Sequence[Receipt]]) -> None:
+        self._purges.discard(purge)
+        if not purge.cancelled() and (error := purge.exception()):
+            self._observer.purge_failed(document_id, error)
 
     async def _register(
         self, uid: str, upload: Upload, media_type: str, size: int, digest: str, quota: Quota

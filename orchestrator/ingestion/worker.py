@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
-from orchestrator.domain.documents import Piece, text_hash
+from orchestrator.domain.documents import Piece, Reading, Stage, text_hash
 from orchestrator.domain.errors import Conflict, NotFound, RagError, Rejected, Unavailable
+from orchestrator.domain.likeness import sketch
 from orchestrator.domain.workspaces import WorkspaceConfig
 from orchestrator.ingestion.cutting import cut
+from orchestrator.ingestion.pace import Pace
+from orchestrator.ingestion.quarantine import Quarantine
+from orchestrator.ingestion.reading import Stopwatch, reading_of
 from orchestrator.ports.blobs import BlobStore
 from orchestrator.ports.catalog import Catalog, Publication, Work
 from orchestrator.ports.embedder import Embedder
@@ -48,10 +53,16 @@ class _Prepared:
     title: str
     pieces: Sequence[Piece]
     texts: Sequence[str]
+    reading: Reading
+    watch: Stopwatch
+    sketch: Sequence[int]
 
 
 class Worker:
-    """Takes jobs from the queue; several may run, in several processes."""
+    """Takes jobs from the queue; several may run, in several processes.
+
+    Of a batch, `parallel` documents are parsed and cut at once.
+    """
 
     def __init__(
         self,
@@ -62,6 +73,10 @@ class Worker:
         embedder_of: Callable[[WorkspaceConfig], Embedder],
         observer: Observer,
         arrived: asyncio.Event,
+        quarantine: Quarantine,
+        *,
+        parallel: int = 1,
+        pace: Pace | None = None,
     ) -> None:
         self._catalog = catalog
         self._blobs = blobs
@@ -70,32 +85,40 @@ class Worker:
         self._embedder_of = embedder_of
         self._observer = observer
         self._arrived = arrived
+        self._quarantine = quarantine
+        self._turns = asyncio.Semaphore(parallel)
+        self._pace = pace or Pace()
         self._name = uuid.uuid4().hex
         self._unusable: set[str] = set()
 
     async def run(self) -> None:
         """Work until cancelled; what is unfinished then goes back to the queue at once."""
         renewing = asyncio.create_task(self._renew(), name="renew claims")
+        tried = True
         try:
             while True:
                 try:
                     if await self.step():
                         continue
                     if await self._repaired():
-                        await self._release()
+                        await self._release(tried=False)
                     else:
                         await self._idle()
                 except (Unavailable, Conflict) as error:
                     self._observer.worker_waits(error)
                     await asyncio.sleep(RETRY_S)
-                    await self._release()
+                    await self._release(tried=not isinstance(error, Unavailable))
+        except asyncio.CancelledError:
+            tried = False  # it was not the documents that ended it
+            raise
         finally:
             renewing.cancel()
-            await self._release()
+            await self._release(tried=tried)
 
     async def step(self) -> int:
         """Claim one batch and bring every document of it to its end; how many there were."""
         jobs = await self._queue.claim(self._name, limit=BATCH, seconds=CLAIM_S)
+        began, worked = time.monotonic(), 0
         by_workspace: dict[str, list[Job]] = defaultdict(list)
         for job in jobs:
             by_workspace[job.workspace].append(job)
@@ -110,8 +133,9 @@ class Worker:
                 self._observer.worker_waits(error)
                 self._unusable.add(uid)  # its jobs stay claimed, out of the way of others
                 continue
-            prepared = [one for job in group if (one := await self._prepare(job, config, embedder))]
-            await self._publish(prepared, embedder)
+            await self._publish(await self._prepare_all(group, config, embedder), embedder)
+            worked += len(group)
+        self._pace.worked(worked, time.monotonic() - began)
         return len(jobs)
 
     async def _repaired(self) -> bool:
@@ -123,6 +147,21 @@ class Worker:
                 return True
         return False
 
+    async def _prepare_all(
+        self, jobs: Sequence[Job], config: WorkspaceConfig, embedder: Embedder
+    ) -> list[_Prepared]:
+        async def in_turn(job: Job) -> _Prepared | None:
+            async with self._turns:
+                return await self._prepare(job, config, embedder)
+
+        tasks = [asyncio.create_task(in_turn(job)) for job in jobs]
+        try:
+            return [one for task in tasks if (one := await task)]
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
     async def _prepare(
         self, job: Job, config: WorkspaceConfig, embedder: Embedder
     ) -> _Prepared | None:
@@ -132,28 +171,36 @@ class Worker:
         if job.attempts > MAX_ATTEMPTS:
             await self._fail(job, f"gave up after {MAX_ATTEMPTS} attempts")
             return None
+        watch = Stopwatch(work.document.queued_at or work.document.created_at)
         try:
             async with self._blobs.local(work.blob_key) as file:
                 parsed = await self._parsers.parse(file, work.document.media_type)
-            title, pieces, texts = await asyncio.to_thread(
-                cut, parsed, work, config.chunking, embedder
-            )
+            watch.ended("parsing")
+            title, pieces, texts = await cut(parsed, work, config.chunking, embedder)
+            likeness = await asyncio.to_thread(sketch, parsed.text)
+            watch.ended("chunking")
         except Unavailable:
             raise
         except RagError as error:
+            await self._quarantine.consider(work, error)
             await self._fail(job, error.detail)
             return None
         except Exception as error:  # noqa: BLE001  # a parser may fail in any way; only this document does
             await self._fail(job, f"the parser failed: {type(error).__name__}: {error}")
             return None
-        return _Prepared(job, work, title, pieces, texts)
+        return _Prepared(job, work, title, pieces, texts, reading_of(parsed), watch, likeness)
 
     async def _publish(self, prepared: Sequence[_Prepared], embedder: Embedder) -> None:
         texts = {text_hash(text): text for one in prepared for text in one.texts}
         known = await self._catalog.vectors.known(embedder.digest, list(texts))
         new = [digest for digest in texts if digest not in known]
+        began = time.monotonic()
+        if new:
+            ids = [one.job.document_id for one in prepared]
+            await self._catalog.documents.reached(Stage.EMBEDDING, ids)
         vectors = await embedder.embed([texts[digest] for digest in new])
         await self._catalog.vectors.put(embedder.digest, new, vectors)
+        embedding = time.monotonic() - began
         await self._catalog.log.publish(
             [
                 Publication(
@@ -165,11 +212,14 @@ class Worker:
                     title=one.title,
                     pieces=one.pieces,
                     hashes=[text_hash(text) for text in one.texts],
+                    reading=replace(one.reading, timings=one.watch.timings(embedding=embedding)),
+                    sketch=one.sketch,
                 )
                 for one in prepared
             ]
         )
         for one in prepared:
+            await self._quarantine.release(f"{one.job.workspace}/{one.job.document_id}")
             self._observer.ingested(one.job.document_id, None)
 
     async def _fail(self, job: Job, reason: str) -> None:
@@ -190,8 +240,8 @@ class Worker:
             except Unavailable as error:
                 self._observer.worker_waits(error)
 
-    async def _release(self) -> None:
+    async def _release(self, *, tried: bool = True) -> None:
         try:
-            await self._queue.release(self._name)
+            await self._queue.release(self._name, tried=tried)
         except Unavailable as error:  # the claims end by themselves
             self._observer.worker_waits(error)

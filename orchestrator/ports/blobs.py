@@ -4,8 +4,10 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from orchestrator.ports.health import Pingable
 
-class BlobStore(Protocol):
+
+class BlobStore(Pingable, Protocol):
     """Bytes by key; a key is a relative path of `workspace uid / document id / content hash`."""
 
     async def put(self, key: str, content: BinaryIO) -> None:

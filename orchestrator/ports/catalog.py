@@ -1,11 +1,21 @@
 """The catalog: the truth that every index, cache and answer is derived from."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Final, Protocol
 
-from orchestrator.domain.documents import Chunk, Document, Piece, Receipt, Upload
-from orchestrator.domain.filters import Metadata
+from orchestrator.domain.documents import (
+    Chunk,
+    Document,
+    Piece,
+    Reading,
+    Receipt,
+    Stage,
+    Status,
+    Upload,
+    Version,
+)
+from orchestrator.domain.filters import Filter, Metadata
 from orchestrator.domain.identity import Principal
 from orchestrator.domain.quotas import UNLIMITED, Holding, Quota
 from orchestrator.domain.workspaces import Workspace, WorkspaceConfig
@@ -89,6 +99,18 @@ class Work:
     generation: int
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which documents a list is to hold: all of them, unless narrowed."""
+
+    status: Status | None = None
+    source_prefix: str = ""
+    filters: Filter | None = None
+
+
+EVERYTHING: Final = Wanted()
+
+
 class Documents(Protocol):
     """Documents by id and by source id."""
 
@@ -120,9 +142,15 @@ class Documents(Protocol):
         ...
 
     async def list(
-        self, workspace: str, *, principal: Principal, after: str | None, limit: int
+        self,
+        workspace: str,
+        *,
+        principal: Principal,
+        after: str | None,
+        limit: int,
+        wanted: Wanted = EVERYTHING,
     ) -> Sequence[Document]:
-        """The live documents that the principal may see, by id, after the id given."""
+        """The live documents wanted that the principal may see, by id, after the id given."""
         ...
 
     async def outcomes(self, ids: Sequence[str]) -> Mapping[str, str | None]:
@@ -130,7 +158,49 @@ class Documents(Protocol):
         ...
 
     async def work(self, document_id: str, version: int) -> Work | None:
-        """What is to be indexed; None when a deletion or a newer version made it moot."""
+        """What is to be indexed; None when a deletion or a newer version made it moot.
+
+        From here on the document is being processed, at the stage `parsing`.
+        """
+        ...
+
+    async def reached(self, stage: Stage, ids: Sequence[str]) -> None:
+        """Note the stage of documents that are being processed, in one write."""
+        ...
+
+    async def waiting(self) -> int:
+        """How many documents of all workspaces wait, or are being worked on."""
+        ...
+
+    async def alike(self, document_id: str, *, principal: Principal, limit: int) -> Sequence[str]:
+        """Documents of the same workspace whose text is nearly the same, the most alike first.
+
+        Only those that the principal may see; of very many, some may be left out.
+        """
+        ...
+
+
+class Versions(Protocol):
+    """The history of each document."""
+
+    async def list(self, document_id: str, *, before: int | None, limit: int) -> Sequence[Version]:
+        """The versions of a live document, newest first, before the number given."""
+        ...
+
+    async def get(self, document_id: str, number: int) -> Version:
+        """One version of a live document.
+
+        Raises:
+            NotFound: when there is none of that number.
+        """
+        ...
+
+    async def requeue(self, document_id: str) -> Document:
+        """Queue the newest version once more, unless it waits or is being worked on already.
+
+        Raises:
+            NotFound: when there is no such live document.
+        """
         ...
 
 
@@ -142,19 +212,45 @@ class Unpurged:
     workspaces: Sequence[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """What became of documents that were to be deleted: receipts, and by id why others are held."""
+
+    receipts: Sequence[Receipt] = ()
+    held: Mapping[str, str] = field(default_factory=dict)
+
+
 class Deletions(Protocol):
-    """Tombstones now, erasure after."""
+    """Tombstones now, erasure after; and the holds that forbid both."""
 
     async def document(self, document_id: str) -> Receipt:
         """Put up the tombstone and erase text and vectors; again, it gives the same receipt.
 
         Raises:
             NotFound: when there never was such a document.
+            Conflict: when it is under legal hold.
         """
         ...
 
+    async def documents(self, ids: Sequence[str]) -> Withdrawn:
+        """The same for several, in one transaction; unknown ones are left out."""
+        ...
+
     async def workspace(self, name: str) -> str:
-        """Put up the tombstone of a workspace and all in it; its uid. The name is free again."""
+        """Put up the tombstone of a workspace and all in it; its uid. The name is free again.
+
+        Raises:
+            NotFound: when there is no such workspace.
+            Conflict: when a document in it is under legal hold.
+        """
+        ...
+
+    async def hold(self, document_id: str, reason: str | None) -> Document:
+        """Put a live document under legal hold, or with no reason release it.
+
+        Raises:
+            NotFound: when there is no such live document.
+        """
         ...
 
     async def record(self, document_id: str, stores: Mapping[str, str]) -> Receipt:
@@ -205,7 +301,10 @@ class Delta:
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """A version ready to be seen: its pieces, each with the hash of its vector of `model`."""
+    """A version ready to be seen: its pieces, each with the hash of its vector of `model`.
+
+    `sketch` is what its likeness to other documents is told from.
+    """
 
     job_id: int
     model: str
@@ -215,6 +314,8 @@ class Publication:
     title: str
     pieces: Sequence[Piece]
     hashes: Sequence[bytes]
+    reading: Reading = field(default_factory=Reading)
+    sketch: Sequence[int] = ()
 
 
 class Log(Protocol):
@@ -249,6 +350,12 @@ class Chunks(Protocol):
         """The chunks of live documents among the ids, in any order."""
         ...
 
+    async def of(
+        self, document_id: str, *, generation: int, after: int, limit: int
+    ) -> Sequence[Chunk]:
+        """The chunks that readers of a live document now see, in order, after the id given."""
+        ...
+
     def texts(self, ids: Ids) -> AsyncIterator[tuple[Ids, Sequence[str]]]:
         """What the keyword index holds of each chunk, in batches; absent where purged."""
         ...
@@ -280,12 +387,17 @@ class Catalog(Pingable, Protocol):
 
     @property
     def documents(self) -> Documents:
-        """Documents and versions."""
+        """Documents as they are now."""
+        ...
+
+    @property
+    def versions(self) -> Versions:
+        """The history of documents."""
         ...
 
     @property
     def deletions(self) -> Deletions:
-        """Tombstones and receipts."""
+        """Tombstones, receipts and holds."""
         ...
 
     @property

@@ -1,5 +1,6 @@
 """Parsing: bytes to text with structure."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -7,6 +8,35 @@ from orchestrator.domain.documents import ParsedDocument
 
 HEAD_BYTES: Final = 4096
 """How much of a file's beginning tells what kind it is."""
+
+TOO_SLOW: Final = "too_slow"
+TOO_MUCH_MEMORY: Final = "too_much_memory"
+TOO_MUCH_TEXT: Final = "too_much_text"
+CRASHED: Final = "parser_crashed"
+HARMFUL: Final = frozenset({TOO_SLOW, TOO_MUCH_MEMORY, TOO_MUCH_TEXT, CRASHED})
+"""The codes of files that brought a parser down, or to a limit."""
+
+
+class Isolation(StrEnum):
+    """How far a parser is kept from everything else, from least to most."""
+
+    LIMITS = "limits"
+    PARTIAL = "partial"
+    FULL = "full"
+
+    @property
+    def rank(self) -> int:
+        """For comparing: a higher one is safer."""
+        return list(type(self)).index(self)
+
+    @property
+    def sentence(self) -> str:
+        """What it means."""
+        return {
+            Isolation.LIMITS: "limits on memory and time alone; the kernel offers no more",
+            Isolation.PARTIAL: "limits, and either seccomp or Landlock; the kernel offers not both",
+            Isolation.FULL: "no network, no new process, no file but Python's own, and limits",
+        }[self]
 
 
 class Parser(Protocol):
@@ -38,7 +68,8 @@ class Parsers(Protocol):
         """Extract the text with the parser of that media type, within the deployment's limits.
 
         Raises:
-            Unsupported: when the bytes are not what the media type says, or go beyond a limit.
+            Unsupported: when the bytes are not what the media type says, go beyond a limit, or
+                bring the parser down.
             Unavailable: when nothing can be parsed now.
         """
         ...

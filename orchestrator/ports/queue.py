@@ -40,8 +40,8 @@ class Queue(Protocol):
         """Extend every claim of the worker."""
         ...
 
-    async def release(self, worker: str) -> None:
-        """Give back every job that the worker still holds."""
+    async def release(self, worker: str, *, tried: bool = True) -> None:
+        """Give back every job that the worker still holds; if not `tried`, it was no attempt."""
         ...
 
     async def fail(self, job: Job, reason: str) -> None:

@@ -4,18 +4,39 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Final, Literal, TypeAlias
+from typing import Annotated, Final, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, RedisDsn, Secret, SecretStr
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    HttpUrl,
+    RedisDsn,
+    Secret,
+    SecretStr,
+    StringConstraints,
+    model_validator,
+)
 
 _PASSWORD: Final = re.compile(r"(?<=:)[^/@]*(?=@)|(?<=password=)[^&]*")
 
 
-class SecretUrl(Secret[RedisDsn]):
-    """A URL of which everything but the password is shown."""
+class SecretRedisUrl(Secret[RedisDsn]):
+    """A URL of Redis, of which everything but the password is shown."""
 
     def _display(self) -> str:
         return _PASSWORD.sub("**********", str(self.get_secret_value()))
+
+
+PostgresUrl: TypeAlias = Annotated[str, StringConstraints(pattern=r"^postgres(ql)?://.+")]
+"""With a host, or `?host=` and the folder of a socket, which pydantic's own type does not take."""
+
+
+class SecretPostgresUrl(Secret[PostgresUrl]):
+    """A URL of PostgreSQL, of which everything but the password is shown."""
+
+    def _display(self) -> str:
+        return _PASSWORD.sub("**********", self.get_secret_value())
 
 
 class Options(BaseModel):
@@ -42,7 +63,7 @@ class RedisCacheOptions(Options):
     """Answers in Redis, behind `entries` in memory; a call takes at most `timeout_s` seconds."""
 
     kind: Literal["redis"]
-    url: SecretUrl = SecretUrl(RedisDsn("redis://127.0.0.1:6379/0"))
+    url: SecretRedisUrl = SecretRedisUrl(RedisDsn("redis://127.0.0.1:6379/0"))
     password: SecretStr | None = None
     entries: int = Field(default=10_000, ge=1)
     ttl_s: float = Field(default=3600.0, gt=0)
@@ -149,10 +170,40 @@ class SqliteCatalogOptions(Options):
     kind: Literal["sqlite"]
 
 
+class PostgresCatalogOptions(Options):
+    """The catalog in PostgreSQL; a connection is waited for at most `timeout_s` seconds."""
+
+    kind: Literal["postgresql"]
+    url: SecretPostgresUrl
+    timeout_s: float = Field(default=10.0, gt=0)
+
+
 class FilesystemBlobOptions(Options):
     """Original files below the data folder."""
 
     kind: Literal["filesystem"]
+
+
+class S3BlobOptions(Options):
+    """Original files in a bucket; without keys, those of the environment or the machine's role.
+
+    The keys must be allowed to list and delete versions of objects, or nothing can be purged.
+    """
+
+    kind: Literal["s3"]
+    bucket: str = Field(min_length=3, max_length=63)
+    prefix: str = ""
+    endpoint_url: HttpUrl | None = None
+    region: str | None = None
+    access_key: SecretStr | None = None
+    secret_key: SecretStr | None = None
+    timeout_s: float = Field(default=20.0, gt=0)
+
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> Self:
+        if (self.access_key is None) != (self.secret_key is None):
+            raise ValueError("access_key and secret_key are given together, or not at all")
+        return self
 
 
 class LocalQueueOptions(Options):
@@ -160,6 +211,22 @@ class LocalQueueOptions(Options):
 
     kind: Literal["local"]
     max_jobs: int = Field(default=10_000, gt=0)
+
+
+class NoScannerOptions(Options):
+    """No virus scanner."""
+
+    kind: Literal["none"]
+
+
+class ClamdScannerOptions(Options):
+    """clamd at `host` and `port`, or a `socket` file; a step takes up to `timeout_s` seconds."""
+
+    kind: Literal["clamd"]
+    host: str = "127.0.0.1"
+    port: int = Field(default=3310, ge=1, le=65535)
+    socket: Path | None = None
+    timeout_s: float = Field(default=30.0, gt=0)
 
 
 CacheOptions: TypeAlias = Annotated[
@@ -181,4 +248,13 @@ RerankerOptions: TypeAlias = Annotated[
 ]
 GeneratorOptions: TypeAlias = Annotated[
     MockGeneratorOptions | ExtractiveGeneratorOptions, Field(discriminator="kind")
+]
+BlobOptions: TypeAlias = Annotated[
+    FilesystemBlobOptions | S3BlobOptions, Field(discriminator="kind")
+]
+CatalogOptions: TypeAlias = Annotated[
+    SqliteCatalogOptions | PostgresCatalogOptions, Field(discriminator="kind")
+]
+ScannerOptions: TypeAlias = Annotated[
+    NoScannerOptions | ClamdScannerOptions, Field(discriminator="kind")
 ]

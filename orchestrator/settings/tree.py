@@ -33,17 +33,20 @@ from orchestrator.domain.errors import Misconfigured
 from orchestrator.domain.places import normal
 from orchestrator.domain.quotas import Quota
 from orchestrator.domain.workspaces import WorkspaceConfig
+from orchestrator.ports.parser import Isolation
 from orchestrator.settings.explain import did_you_mean, explain
 from orchestrator.settings.options import (
+    BlobOptions,
     CacheOptions,
+    CatalogOptions,
     EmbedderOptions,
-    FilesystemBlobOptions,
     GeneratorOptions,
     KeywordOptions,
     LocalQueueOptions,
+    NoScannerOptions,
     RerankerOptions,
     RetrieverOptions,
-    SqliteCatalogOptions,
+    ScannerOptions,
     VectorOptions,
 )
 
@@ -112,6 +115,25 @@ class QuotaSettings(BaseModel):
     max_bytes: int | None = Field(default=None, ge=0)
 
 
+class ParsingSettings(BaseModel):
+    """Limits of what reads documents, in processes of its own; sizes in bytes, times in seconds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    processes: int = Field(default=0, ge=0, le=256, description="0: one for each core")
+    wall_s: float = Field(default=60.0, gt=0, description="for one document")
+    cpu_s: int = Field(default=50, ge=1, description="of processor time, for one document")
+    memory_bytes: int = Field(default=1_000_000_000, ge=150_000_000, description="of a process")
+    max_text_chars: int = Field(default=20_000_000, gt=0, description="of one document's text")
+    open_files: int = Field(default=64, ge=16, description="of a process")
+    niceness: int = Field(default=10, ge=0, le=19, description="questions are answered first")
+    recycle_after: int = Field(default=500, ge=1, description="documents, then a new process")
+    recycle_bytes: int = Field(default=300_000_000, gt=0, description="resident, then a new one")
+    minimum_isolation: Isolation = Field(
+        default=Isolation.PARTIAL, description="with less, the start is refused"
+    )
+
+
 class Settings(BaseSettings):
     """Everything that a deployment can choose."""
 
@@ -130,6 +152,7 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65535)
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
     http: HttpSettings = HttpSettings()
+    parsing: ParsingSettings = ParsingSettings()
     workspace: WorkspaceConfig = WorkspaceConfig()
     sources: SourceSettings = SourceSettings()
     web: WebSettings = WebSettings()
@@ -143,9 +166,10 @@ class Settings(BaseSettings):
     retriever: RetrieverOptions
     reranker: RerankerOptions
     generator: GeneratorOptions
-    catalog: SqliteCatalogOptions
-    blobs: FilesystemBlobOptions
+    catalog: CatalogOptions
+    blobs: BlobOptions
     queue: LocalQueueOptions
+    scanner: ScannerOptions = NoScannerOptions(kind="none")
 
     caches: dict[str, CacheOptions] = {}
     embedders: dict[str, EmbedderOptions] = {}

@@ -11,7 +11,8 @@ import pytest
 import pytest_asyncio
 
 from adapters.catalog.database import Database
-from adapters.catalog.sqlite import SqliteCatalog, open_sqlite
+from adapters.catalog.sql import SqlCatalog
+from adapters.catalog.sqlite import open_sqlite
 from adapters.embedder.onnx import OnnxEmbedder, open_onnx
 from adapters.presence import Presence
 from adapters.queue.local import LocalQueue
@@ -38,8 +39,8 @@ async def database(path: Path) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-def catalog(database: Database) -> SqliteCatalog:
-    return SqliteCatalog(database)
+def catalog(database: Database) -> SqlCatalog:
+    return SqlCatalog(database)
 
 
 @pytest.fixture

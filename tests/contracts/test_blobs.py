@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
+from io import BytesIO
 from pathlib import Path
 
 import pytest
+from moto.server import ThreadedMotoServer
 
 from adapters.blobs.filesystem import FilesystemBlobs
+from adapters.blobs.s3 import S3Blobs, open_s3
 from orchestrator.contracts.blobs import KEY, BlobStoreContract, get, put
 from orchestrator.domain.errors import Unavailable
 
@@ -49,3 +56,122 @@ class TestFilesystemBlobs(BlobStoreContract):
         for use in (lambda: put(blobs, KEY, b"text"), blobs.ping):
             with pytest.raises(Unavailable):
                 await use()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """The address of an S3 that forgets."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+async def opened(server: str) -> AsyncIterator[Callable[..., Awaitable[S3Blobs]]]:
+    """Opens a store; with an empty bucket of its own unless another is named."""
+    async with AsyncExitStack() as stack:
+
+        async def of(bucket: str = "", *, prefix: str = "", url: str = server) -> S3Blobs:
+            blobs = await stack.enter_async_context(
+                open_s3(
+                    bucket=bucket or f"rag-{uuid.uuid4().hex}",
+                    prefix=prefix,
+                    endpoint_url=url,
+                    region="eu-central-1",
+                    access_key="id",
+                    secret_key="secret",
+                    timeout_s=2,
+                )
+            )
+            if not bucket:
+                place = {"LocationConstraint": "eu-central-1"}
+                blobs.client.create_bucket(Bucket=blobs.bucket, CreateBucketConfiguration=place)
+            return blobs
+
+        yield of
+
+
+def keys(blobs: S3Blobs) -> list[str]:
+    """Every key of which the bucket keeps a version."""
+    page = blobs.client.list_object_versions(Bucket=blobs.bucket)
+    return [one["Key"] for one in [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]]
+
+
+class TestS3Blobs(BlobStoreContract):
+    @pytest.fixture
+    async def blobs(self, opened: Callable[..., Awaitable[S3Blobs]]) -> S3Blobs:
+        return await opened()
+
+    async def test_what_goes_up_in_parts_comes_back_whole(self, blobs):
+        content = bytes(range(256)) * 80_000
+
+        await put(blobs, KEY, content)
+
+        assert await get(blobs, KEY) == content
+
+    async def test_the_file_handed_over_stays_open(self, blobs):
+        content = BytesIO(b"text")
+
+        await blobs.put(KEY, content)
+
+        assert not content.closed
+
+    async def test_nothing_is_left_of_the_local_copy(self, blobs):
+        await put(blobs, KEY, b"text")
+
+        async with blobs.local(KEY) as file:
+            assert file.exists()
+
+        assert not file.exists()
+
+    async def test_stores_of_two_prefixes_share_a_bucket(self, opened, blobs):
+        one, other = [await opened(blobs.bucket, prefix=one) for one in ("one/", "other")]
+        await put(one, KEY, b"text")
+        await put(other, KEY, b"another")
+
+        await one.purge("w1")
+
+        assert await get(other, KEY) == b"another"
+        assert keys(blobs) == [f"other/{KEY}"]
+
+    async def test_a_purge_erases_former_versions_too(self, blobs):
+        blobs.client.put_bucket_versioning(
+            Bucket=blobs.bucket, VersioningConfiguration={"Status": "Enabled"}
+        )
+        await put(blobs, KEY, b"one")
+        await put(blobs, KEY, b"two")
+        blobs.client.delete_object(Bucket=blobs.bucket, Key=KEY)
+
+        await blobs.purge("w1/d1")
+
+        assert keys(blobs) == []
+
+    async def test_more_objects_than_one_page_are_purged(self, blobs):
+        await asyncio.gather(*(put(blobs, f"w1/d{at}/0f3a", b"text") for at in range(1050)))
+
+        await blobs.purge("w1")
+
+        assert keys(blobs) == []
+
+    async def test_a_bucket_that_is_there_answers_a_ping(self, blobs):
+        await blobs.ping()
+
+    async def test_a_bucket_that_is_missing_is_unavailable(self, opened):
+        missing = await opened("no-such-bucket")
+
+        for use in (
+            missing.ping(),
+            put(missing, KEY, b"text"),
+            missing.purge("w1"),
+        ):
+            with pytest.raises(Unavailable):
+                await use
+
+    async def test_a_server_that_does_not_answer_is_unavailable(self, opened):
+        gone = await opened("bucket", url="http://127.0.0.1:9")
+
+        for use in (gone.ping(), put(gone, KEY, b"text"), get(gone, KEY), gone.purge("w1")):
+            with pytest.raises(Unavailable):
+                await use

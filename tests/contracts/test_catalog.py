@@ -2,51 +2,57 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from adapters.catalog.sqlite import SqliteCatalog, open_sqlite
+from adapters.catalog.sql import SqlCatalog
+from adapters.catalog.sqlite import open_sqlite
 from adapters.queue.local import LocalQueue
 from orchestrator.contracts.catalog import CatalogContract
 from orchestrator.contracts.clerk import Clerk, vector_of
 from orchestrator.contracts.deletions import key_of
+from orchestrator.domain.documents import Reading
 from orchestrator.domain.errors import Unavailable
+from orchestrator.domain.likeness import sketch
+from orchestrator.domain.workspaces import Chunking, WorkspaceConfig
 
 
 class TestSqliteCatalog(CatalogContract):
     @pytest.fixture
-    async def another(self, path: Path) -> AsyncIterator[SqliteCatalog]:
+    async def another(self, path: Path) -> AsyncIterator[SqlCatalog]:
         async with open_sqlite(path) as database:
-            yield SqliteCatalog(database)
+            yield SqlCatalog(database)
 
 
 @pytest.fixture
-async def clerk(catalog: SqliteCatalog, queue: LocalQueue) -> Clerk:
+async def clerk(catalog: SqlCatalog, queue: LocalQueue) -> Clerk:
     return await Clerk.of(catalog, queue)
 
 
 async def test_a_database_is_made_where_there_is_none(tmp_path, presence):
     path = tmp_path / "new" / "catalog.db"
     async with open_sqlite(path) as database:
-        clerk = await Clerk.of(SqliteCatalog(database), LocalQueue(database, presence))
+        clerk = await Clerk.of(SqlCatalog(database), LocalQueue(database, presence))
         document = await clerk.keep("Refunds are paid.")
 
     async with open_sqlite(path) as database:
-        assert await SqliteCatalog(database).documents.get(document.id) == document
+        assert await SqlCatalog(database).documents.get(document.id) == document
 
 
 async def test_chunk_ids_are_not_used_again_after_a_restart(path, presence):
     async with open_sqlite(path) as database:
-        clerk = await Clerk.of(SqliteCatalog(database), LocalQueue(database, presence))
+        clerk = await Clerk.of(SqlCatalog(database), LocalQueue(database, presence))
         document = await clerk.keep("One.", "Two.")
         used = await clerk.chunk_ids()
         await clerk.catalog.deletions.document(document.id)
 
     async with open_sqlite(path) as database:
-        catalog = SqliteCatalog(database)
+        catalog = SqlCatalog(database)
         again = Clerk(
             catalog, LocalQueue(database, presence), await catalog.workspaces.by_uid(clerk.uid)
         )
@@ -55,14 +61,29 @@ async def test_chunk_ids_are_not_used_again_after_a_restart(path, presence):
         assert min(await again.chunk_ids()) > max(used)
 
 
+async def test_a_configuration_from_before_the_choice_of_chunking_follows_the_structure(
+    path, catalog, clerk
+):
+    stored = json.dumps({"depth": 50, "chunking": {"kind": "recursive", "tokens": 64}})
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE configurations SET body = ?", (stored,))
+
+    config = (await catalog.workspaces.get(clerk.name)).config
+
+    assert config == WorkspaceConfig(chunking=Chunking("structure", tokens=64), depth=50)
+    assert await catalog.workspaces.configurations(clerk.name) == {1: config}
+
+
 SECRET = "The xylograph of Samarkand is kept in the vault."
 TITLE = "Inventory of the vault"
 OWNER = "ada@example.org"
+AUTHOR = "Grace of Samarkand"
 TRACES = {
     "text": SECRET.encode(),
     "a superseded version's text": SECRET.replace("kept", "hidden").encode(),
     "title": TITLE.encode(),
     "metadata": OWNER.encode(),
+    "what the file says of itself": AUTHOR.encode(),
     "vector": vector_of(key_of(SECRET, TITLE)).tobytes(),
 }
 
@@ -71,7 +92,10 @@ TRACES = {
 @pytest.mark.parametrize("how", ["document", "workspace"])
 async def test_what_was_deleted_is_no_longer_in_the_file(path, catalog, clerk, what, how):
     await clerk.keep(SECRET.replace("kept", "hidden"), title=TITLE, metadata={"owner": OWNER})
-    document = await clerk.keep(SECRET, title=TITLE, metadata={"owner": OWNER})
+    await clerk.hand_in(SECRET, title=TITLE, metadata={"owner": OWNER})
+    document = await clerk.publish(
+        SECRET, title=TITLE, reading=Reading(properties={"author": AUTHOR})
+    )
     await clerk.keep("Refunds are paid.", source_id="kept.txt", title="Kept")
     before = checkpointed(path)
 
@@ -83,6 +107,23 @@ async def test_what_was_deleted_is_no_longer_in_the_file(path, catalog, clerk, w
 
     assert TRACES[what] in before
     assert TRACES[what] not in checkpointed(path)
+
+
+@pytest.mark.parametrize("how", ["document", "workspace"])
+async def test_the_sketch_of_what_was_deleted_is_no_longer_in_the_file(path, catalog, clerk, how):
+    document = await clerk.keep(SECRET)
+    hashes = [one.to_bytes(8) for one in sketch(SECRET)]
+    before = checkpointed(path)
+
+    match how:
+        case "document":
+            await catalog.deletions.document(document.id)
+        case "workspace":
+            await catalog.deletions.erase(await catalog.deletions.workspace(clerk.name))
+
+    after = checkpointed(path)
+    assert all(one in before for one in hashes)
+    assert not any(one in after for one in hashes)
 
 
 @pytest.mark.parametrize("what", ["text", "vector"])

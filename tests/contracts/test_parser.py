@@ -1,19 +1,30 @@
-"""Parsers read text, Markdown and HTML in any encoding, and refuse what is none of them."""
+"""Every parser keeps the promises of all, and those of its kind."""
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from adapters.parser.csv import CsvParser
 from adapters.parser.html import HtmlParser
+from adapters.parser.json import JsonParser
 from adapters.parser.markdown import MarkdownParser
+from adapters.parser.office import OfficeParser
+from adapters.parser.pdf import PdfParser
 from adapters.parser.registry import ParserRegistry
 from adapters.parser.text import TextParser
+from adapters.parser.zip import ZipParser
 from orchestrator.contracts.parser import (
+    PARAGRAPHS,
     EncodingContract,
     ParserContract,
     ParsersContract,
     StructuredParserContract,
+    TitledParserContract,
 )
+from orchestrator.domain.errors import Unsupported
+from tests import files
 
 TEXT = """\
 Travel policy
@@ -84,7 +95,7 @@ HTML = """\
 """
 
 
-class TestTextParser(ParserContract, EncodingContract):
+class TestTextParser(TitledParserContract, EncodingContract):
     @pytest.fixture
     def parser(self) -> TextParser:
         return TextParser()
@@ -236,6 +247,126 @@ class TestHtmlParser(StructuredParserContract, EncodingContract):
         page = f'<!doctype html><meta charset="{encoding}"><p>{text}</p>'
 
         assert parser.parse(page.encode(encoding)).text == text
+
+
+class TestCsvParser(ParserContract, EncodingContract):
+    @pytest.fixture
+    def parser(self) -> CsvParser:
+        return CsvParser()
+
+    @pytest.fixture
+    def written(self) -> str:
+        return "rule,text\n" + "".join(f'{n},"{one}"\n' for n, one in enumerate(PARAGRAPHS))
+
+    @pytest.fixture
+    def sample(self, written: str) -> bytes:
+        return written.encode()
+
+    @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+    def test_the_delimiter_is_found(self, parser, delimiter):
+        rows = [["City", "Price"], ["Oslo", "90.5"], ["Bern", "180,0" if delimiter != "," else "1"]]
+
+        parsed = parser.parse("\n".join(delimiter.join(row) for row in rows).encode())
+
+        assert parsed.text.split("\n") == [f"| {a} | {b} |" for a, b in rows]
+
+    def test_a_line_break_within_quotes_parts_no_rows(self, parser):
+        parsed = parser.parse(b'a,b\n"one\ntwo",three\n')
+
+        assert parsed.text == "| a | b |\n| one two | three |"
+
+
+class TestJsonParser(ParserContract):
+    @pytest.fixture
+    def parser(self) -> JsonParser:
+        return JsonParser()
+
+    @pytest.fixture
+    def sample(self) -> bytes:
+        first, *others = PARAGRAPHS
+        return json.dumps({"hotels": first, "more": {"rules": others}}).encode()
+
+    def test_values_stand_under_their_paths(self, parser):
+        written = (
+            b'{"title": "Prices", "valid": true, "for": {"cities": ["Oslo", "Bern"], "no": 0}}'
+        )
+
+        parsed = parser.parse(written)
+
+        assert parsed.title == "Prices"
+        assert parsed.text.split("\n\n") == [
+            "title: Prices\nvalid: true",
+            "for.no: 0",
+            "for.cities: Oslo, Bern",
+        ]
+
+    def test_like_objects_are_a_table(self, parser):
+        written = b'{"rows": [{"city": "Oslo", "eur": 90}, {"city": "Bern", "eur": null}]}'
+
+        assert parser.parse(written).text == "rows\n\n| city | eur |\n| Oslo | 90 |\n| Bern |  |"
+
+    def test_a_value_on_each_line_is_a_list(self, parser):
+        assert parser.parse(b'{"a": 1, "b": 2}\n{"a": 3, "b": 4}\n').text == (
+            "| a | b |\n| 1 | 2 |\n| 3 | 4 |"
+        )
+
+    @pytest.mark.parametrize("content", [b"{broken", b"[" * 100_000, b'{"a": ' * 50_000])
+    def test_what_is_no_json_is_refused(self, parser, content):
+        with pytest.raises(Unsupported):
+            parser.parse(content)
+
+    def test_half_a_character_is_left_out(self, parser):
+        assert parser.parse(rb'{"a": "x\ud800y"}').text == "a: xy"
+
+
+class TestWord(StructuredParserContract):
+    @pytest.fixture
+    def parser(self) -> OfficeParser:
+        return OfficeParser()
+
+    @pytest.fixture
+    def sample(self) -> bytes:
+        return files.word()
+
+
+class TestPowerPoint(TitledParserContract):
+    @pytest.fixture
+    def parser(self) -> OfficeParser:
+        return OfficeParser()
+
+    @pytest.fixture
+    def sample(self) -> bytes:
+        return files.slides()
+
+
+class TestExcel(ParserContract):
+    @pytest.fixture
+    def parser(self) -> OfficeParser:
+        return OfficeParser()
+
+    @pytest.fixture
+    def sample(self) -> bytes:
+        return files.workbook()
+
+
+class TestPdfParser(TitledParserContract):
+    @pytest.fixture
+    def parser(self) -> PdfParser:
+        return PdfParser()
+
+    @pytest.fixture
+    def sample(self) -> bytes:
+        return files.pdf()
+
+
+class TestZipParser(ParserContract):
+    @pytest.fixture
+    def parser(self) -> ZipParser:
+        return ZipParser(ParserRegistry())
+
+    @pytest.fixture
+    def sample(self) -> bytes:
+        return files.zipped({f"{n}/rule.md": one for n, one in enumerate(PARAGRAPHS)})
 
 
 class TestParserRegistry(ParsersContract):

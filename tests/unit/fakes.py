@@ -138,6 +138,7 @@ class FakeIndex:
         self.saves = 0
         self.gate: asyncio.Event | None = None
         self.down: Exception | None = None
+        self.full: Exception | None = None
 
     async def held(self) -> Any:
         self.helds += 1
@@ -156,6 +157,8 @@ class FakeIndex:
         return self.hits[:limit]
 
     async def save(self) -> None:
+        if self.full:
+            raise self.full
         self.saves += 1
 
 

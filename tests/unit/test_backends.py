@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import AsyncExitStack
 
 import numpy as np
 import pytest
 
+from adapters.blobs.filesystem import FilesystemBlobs
+from adapters.blobs.s3 import S3Blobs
 from adapters.cache.memory import MemoryCache
 from adapters.cache.none import NoCache
 from adapters.cache.redis import RedisCache
@@ -17,6 +20,8 @@ from adapters.keywords.rank_bm25 import RankBm25Store
 from adapters.keywords.tantivy import TantivyStore
 from adapters.reranker.mock import MockReranker
 from adapters.reranker.none import NoReranker
+from adapters.scanner.clamd import ClamdScanner
+from adapters.scanner.none import NoScanner
 from adapters.vectors.faiss import FaissStore
 from adapters.vectors.memory import MemoryVectorStore
 from orchestrator import backends
@@ -86,6 +91,40 @@ def test_a_store_is_opened_by_its_kind(tmp_path, open_one, stage, kind, adapter)
     assert type(open_one(getattr(found, stage), "default", found)) is adapter
 
 
+S3 = {"kind": "s3", "bucket": "documents", "region": "eu-central-1"}
+
+
+@pytest.mark.parametrize(
+    ("chosen", "adapter"),
+    [
+        ({"kind": "filesystem"}, FilesystemBlobs),
+        (S3, S3Blobs),
+        ({**S3, "access_key": "id", "secret_key": "hunter2", "prefix": "rag"}, S3Blobs),
+    ],
+)
+async def test_a_blob_store_is_opened_by_its_kind(tmp_path, monkeypatch, chosen, adapter):
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    found = settings(tmp_path, blobs=chosen)
+    async with AsyncExitStack() as stack:
+        assert type(await backends.open_blobs(found.blobs, found, stack)) is adapter
+
+
+def test_half_of_a_pair_of_keys_is_refused(tmp_path):
+    with pytest.raises(Misconfigured, match="access_key and secret_key") as caught:
+        settings(tmp_path, blobs={**S3, "secret_key": "hunter2"})
+
+    assert "hunter2" not in str(caught.value)
+
+
+async def test_a_library_that_is_missing_is_told_with_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    monkeypatch.delitem(sys.modules, "adapters.blobs.s3", raising=False)
+    found = settings(tmp_path, blobs=S3)
+
+    with pytest.raises(Misconfigured, match=r"pip install 'rag-orchestrator\[s3\]'"):
+        await backends.open_blobs(found.blobs, found, AsyncExitStack())
+
+
 async def test_stores_of_two_names_share_no_folder(tmp_path):
     found = settings(tmp_path, vectors={"kind": "faiss"})
     ledger = Ledger()
@@ -130,3 +169,10 @@ def test_an_embedder_that_a_generator_names_must_be_there(tmp_path):
 
     with pytest.raises(Misconfigured, match="names embedder 'defualt': did you mean 'default'"):
         backends.open_generator(found.generator, {"default": MockEmbedder()})
+
+
+@pytest.mark.parametrize(
+    ("chosen", "adapter"), [({"kind": "none"}, NoScanner), ({"kind": "clamd"}, ClamdScanner)]
+)
+def test_a_scanner_is_opened_without_asking_its_server(tmp_path, chosen, adapter):
+    assert type(backends.open_scanner(settings(tmp_path, scanner=chosen).scanner)) is adapter

@@ -7,14 +7,20 @@ from dataclasses import replace
 
 import pytest
 
+from adapters.embedder.mock import MockEmbedder
 from adapters.generator.extractive import ExtractiveGenerator
 from adapters.parser.qa import QaParser
 from adapters.parser.registry import ParserRegistry
 from adapters.reranker.mock import MockReranker
 from orchestrator.domain.answers import Outcome, Token
+from orchestrator.domain.documents import QA_MEDIA_TYPE
 from orchestrator.domain.errors import Unsupported
-from orchestrator.ingestion.cutting import answers
+from orchestrator.domain.workspaces import Chunking
+from orchestrator.ingestion.chunking.answers import answers
+from orchestrator.ingestion.chunking.source import Source
+from orchestrator.ingestion.cutting import cut
 from tests.builders import passage, question
+from tests.unit.ingestion.office import work
 
 PAIRS = [
     {"question": "May I\nbring a heron?", "answer": "May I bring a heron? Yes.\n\n# On a lead"},
@@ -29,7 +35,8 @@ def parsed(pairs=PAIRS):
 def test_each_answer_is_a_piece_below_its_question():
     document = parsed()
 
-    pieces = answers(document)
+    cuts = list(answers(Source(document, "Pets", MockEmbedder().token_spans, Chunking(), 512)))
+    pieces = [one.piece for one in cuts]
 
     assert [(one.section, one.text) for one in pieces] == [
         ("May I bring a heron?", "May I bring a heron? Yes.\n\n# On a lead"),
@@ -37,6 +44,17 @@ def test_each_answer_is_a_piece_below_its_question():
     ]
     assert all(document.text[one.start : one.end] == one.text for one in pieces)
     assert [one.embedded("Pets") for one in pieces] == [one.section for one in pieces]
+    assert [one.embedded for one in cuts] == [one.section for one in pieces]
+
+
+@pytest.mark.parametrize("strategy", ["recursive", "sentence", "structure", "semantic"])
+async def test_pairs_are_cut_into_answers_whatever_the_workspace_chose(strategy):
+    given = replace(work(), document=replace(work().document, media_type=QA_MEDIA_TYPE))
+
+    _, pieces, texts = await cut(parsed(), given, Chunking(strategy=strategy), MockEmbedder())
+
+    assert [one.asked for one in pieces] == [True, True]
+    assert texts == [one.section for one in pieces]
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"7", b"[1]", b'[{"question": "q"}]', b"[[]]"])
@@ -48,7 +66,7 @@ def test_what_is_no_list_of_pairs_is_refused(content):
 def test_no_uploaded_file_becomes_pairs_by_its_looks():
     kind = ParserRegistry().sniff(json.dumps(PAIRS).encode(), "faq.json")
 
-    assert kind == "text/plain"
+    assert kind == "application/json"
 
 
 def asked(query, answer, score=0.9):

@@ -50,6 +50,22 @@ def test_wrong_usage_is_told(rag, words):
     assert "Usage" in result.stderr
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["ask", "caf\udce9"],
+        ["search", "caf\udce9"],
+        ["search", QUESTION, "-w", "caf\udce9"],
+        ["workspaces", "delete", "caf\udce9", "--yes"],
+    ],
+)
+def test_words_that_are_not_utf_8_are_wrong_usage(rag, words):
+    result = rag(*words)
+
+    assert result.exit_code == 2
+    assert "not UTF-8" in result.stderr
+
+
 def test_an_answer_is_printed_with_what_it_cites(rag):
     result = rag("ask", QUESTION)
 

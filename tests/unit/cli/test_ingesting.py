@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from tests.unit.cli.conftest import one_json, told
@@ -20,7 +22,7 @@ def folder(tmp_path):
         "policies/refunds.md": REFUNDS.encode(),
         "policies/picture.md": BINARY,
         "notes.txt": b"The canteen serves lunch from noon to two.",
-        "table.xlsx": b"PK\x03\x04",
+        "table.ods": b"PK\x03\x04",
         ".git/config.txt": b"[core]",
         "empty.txt": b"",
     }.items():
@@ -38,9 +40,25 @@ def test_a_mixed_folder_is_summed_up_file_by_file(rag, folder):
     assert lines[0].startswith("2 indexed, 0 unchanged, 2 failed, 1 skipped in ")
     assert len(lines) == 4
     assert "failed: empty.txt: 'empty.txt' is empty" in lines[1]
-    assert "failed: policies/picture.md: 'picture.md' is not text" in lines[2]
+    assert "failed: policies/picture.md: 'picture.md' is not read" in lines[2]
     assert "image/png" in lines[2]
-    assert lines[3] == "  skipped: table.xlsx: no parser reads '.xlsx' files"
+    assert lines[3] == "  skipped: table.ods: no parser reads '.ods' files"
+
+
+def test_a_name_that_is_not_utf_8_fails_its_file_alone(rag, tmp_path):
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    for name in (b"caf\xe9.txt", b"caf\xe9.x\xff", b"notes.txt"):
+        (folder / os.fsdecode(name)).write_bytes(b"Lunch is at noon.")
+
+    result = rag("ingest", folder)
+
+    assert result.exit_code == 1
+    assert result.stdout.splitlines()[0].startswith("1 indexed, 0 unchanged, 1 failed, 1 skipped")
+    assert result.stdout.splitlines()[1:] == [
+        "  failed: caf\\xe9.txt: its name is not UTF-8",
+        "  skipped: caf\\xe9.x\\xff: no parser reads '.x\\xff' files",
+    ]
 
 
 def test_a_mixed_folder_as_json_is_one_document(rag, folder):
@@ -50,7 +68,7 @@ def test_a_mixed_folder_as_json_is_one_document(rag, folder):
     assert result.exit_code == 1
     assert (summary["indexed"], summary["unchanged"]) == (2, 0)
     assert summary["failed"].keys() == {"policies/picture.md", "empty.txt"}
-    assert summary["skipped"].keys() == {"table.xlsx"}
+    assert summary["skipped"].keys() == {"table.ods"}
     assert summary["seconds"] > 0
 
 
@@ -199,4 +217,4 @@ def test_a_file_with_brackets_in_its_name_is_named_whole(rag, tmp_path):
 
     result = rag("ingest", tmp_path / "d")
 
-    assert "failed: [red]x[bold].md: '[red]x[bold].md' is not text" in result.stdout
+    assert "failed: [red]x[bold].md: '[red]x[bold].md' is not read" in result.stdout

@@ -10,6 +10,9 @@ import zipfile
 import pytest
 import yaml
 
+from adapters.parser import sandbox
+from orchestrator.ports.parser import Isolation
+from tests.builders import free_port
 from tests.unit.cli.conftest import one_json, told
 from tests.unit.evaluation.collections import write
 
@@ -121,8 +124,38 @@ def test_a_healthy_deployment_is_exit_status_0(rag):
             "catalog answers": "up",
             "cache answers": "up",
             "index": "up",
+            "scanner": "none",
+            "parser answers": "up",
+            "parser isolation": f"full: {Isolation.FULL.sentence}",
         }.items()
     )
+
+
+@pytest.mark.usefixtures("empty")
+def test_a_scanner_that_does_not_answer_is_named(rag, monkeypatch):
+    monkeypatch.setenv("RAG_SCANNER__KIND", "clamd")
+    monkeypatch.setenv("RAG_SCANNER__PORT", str(free_port()))
+
+    checks = one_json(rag("doctor", "--json"))["checks"]
+
+    assert checks["scanner answers"].startswith("down: clamd is unavailable")
+
+
+@pytest.mark.usefixtures("empty")
+def test_less_isolation_than_the_minimum_refuses_the_start(rag, monkeypatch):
+    monkeypatch.setattr(sandbox, "reachable", lambda: Isolation.LIMITS)
+
+    result = rag("workspaces")
+
+    assert result.exit_code == 2
+    assert "parsing.minimum_isolation is 'partial'" in told(result)
+
+
+@pytest.mark.usefixtures("empty")
+def test_a_level_of_isolation_that_is_none_is_told(rag, monkeypatch):
+    monkeypatch.setenv("RAG_PARSING__MINIMUM_ISOLATION", "total")
+
+    assert "parsing.minimum_isolation" in told(rag("config"))
 
 
 @pytest.mark.usefixtures("empty", "redis_with_passwords")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from orchestrator.domain.text import blocks, quotable, sentences
+from orchestrator.domain.text import blocks, quotable, sentences, tables
 
 
 def cut(how, text, *bounds):
@@ -35,6 +35,23 @@ def cut(how, text, *bounds):
 )
 def test_blocks_are_paragraphs_list_items_and_table_rows(text, wanted):
     assert cut(blocks, text) == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("", []),
+        ("| only one row |", []),
+        ("Before\n| a | b |\n| 1 | 2 |\n\nafter", ["| a | b |\n| 1 | 2 |"]),
+        ("| a |\n  | 1 |", ["| a |\n  | 1 |"]),
+        ("| a |\n| 1 |\n\n| b |\n| 2 |", ["| a |\n| 1 |", "| b |\n| 2 |"]),
+        ("| a |\n- item\n| 1 |", []),
+        ("| a |\n| no row\n| 1 |", []),
+        ("ls | wc\ncat | wc", []),
+    ],
+)
+def test_tables_are_rows_on_lines_that_follow_each_other(text, wanted):
+    assert cut(tables, text) == wanted
 
 
 @pytest.mark.parametrize(

@@ -127,7 +127,7 @@ def test_a_fusion_may_leave_one_side_without_weight(values):
         {"tokens": 15},
         {"tokens": 8193},
         {"overlap": -1},
-        {"overlap": 128},
+        {"overlap": 64},
         {"tokens": 16, "overlap": 8},
     ],
 )
@@ -136,7 +136,7 @@ def test_a_chunking_that_cannot_advance_is_refused(values):
         Chunking(**values)
 
 
-@pytest.mark.parametrize("values", [{"tokens": 16}, {"tokens": 8192}, {"overlap": 127}])
+@pytest.mark.parametrize("values", [{"tokens": 16}, {"tokens": 8192}, {"overlap": 63}])
 def test_a_chunking_at_its_limits_is_taken(values):
     assert Chunking(**values)
 
@@ -155,6 +155,7 @@ def test_a_configuration_out_of_its_limits_is_refused(values):
         ({"vectors": "other"}, True),
         ({"embedder": "other"}, False),
         ({"chunking": Chunking(tokens=64)}, False),
+        ({"chunking": Chunking(strategy="semantic")}, False),
     ],
 )
 def test_chunks_serve_another_configuration_of_the_same_embedder_and_chunking(change, shares):

@@ -9,10 +9,12 @@ from io import BytesIO
 
 import pytest
 
-from orchestrator.domain.documents import Receipt, Status
+from orchestrator.domain.documents import Hold, Reading, Receipt, Stage, Status
 from orchestrator.domain.errors import NotFound
-from orchestrator.ports.catalog import Registered
+from orchestrator.domain.filters import Condition
+from orchestrator.ports.catalog import Registered, Wanted
 from orchestrator.settings import load
+from tests.unit.fakes import NOW
 from tests.unit.http.conftest import Service
 from tests.unit.http.intake import intake_of
 from tests.unit.ingestion.office import document
@@ -29,7 +31,8 @@ class Ingestion:
     async def submit(self, workspace, upload):
         kept = replace(upload, content=BytesIO(upload.content.read()))
         self.uploads.append((workspace, kept))
-        return Registered(document("d1", title=upload.title or ""), self.duplicate)
+        stage = None if self.duplicate else Stage.QUEUED
+        return Registered(document("d1", title=upload.title or "", stage=stage), self.duplicate)
 
     async def document(self, document_id):
         for one in self.known:
@@ -37,8 +40,12 @@ class Ingestion:
                 return one
         raise NotFound(f"there is no document '{document_id}'", code="unknown_document")
 
-    async def documents(self, workspace, *, principal, after, limit):
+    async def processing_time(self):
+        return 12.345
+
+    async def documents(self, workspace, *, principal, after, limit, wanted):
         self.asked = (workspace, principal.subject)
+        self.wanted = wanted
         return [one for one in self.known if one.id > (after or "")][:limit]
 
     async def delete(self, document_id):
@@ -47,9 +54,17 @@ class Ingestion:
         return Receipt(document_id, 8, datetime(2026, 1, 2, tzinfo=UTC), stores)
 
 
+class Records:
+    """Knows of two documents that are like every other."""
+
+    async def alike(self, document, *, principal):
+        return ["d8", "d9"] if document.seen_by(principal) else []
+
+
 def with_ingestion(service):
     service.app.state.application.ingestion = service.ingestion = Ingestion()
     service.app.state.application.intake = intake_of(service.ingestion)
+    service.app.state.application.records = Records()
     return service
 
 
@@ -184,10 +199,17 @@ async def test_an_accepted_upload_says_where_to_follow_it(keeping):
     assert (body["id"], body["status"], body["duplicate"]) == ("d1", "queued", False)
 
 
-async def test_an_upload_that_is_there_already_says_so(keeping):
+async def test_an_accepted_upload_says_how_long_it_will_take(keeping):
+    assert (await send(keeping)).headers["x-processing-time"] == "12.3"
+
+
+async def test_an_upload_that_is_there_already_says_so_and_takes_no_time(keeping):
     keeping.ingestion.duplicate = True
 
-    assert (await send(keeping)).json()["duplicate"] is True
+    response = await send(keeping)
+
+    assert response.json()["duplicate"] is True
+    assert response.headers["x-processing-time"] == "0.0"
 
 
 @pytest.fixture
@@ -243,6 +265,90 @@ async def test_a_document_is_followed_by_its_id(keeping):
     assert (body["id"], body["status"], body["error"]) == ("d1", "failed", "not text")
     assert body["acl"] == ["everyone"]
     assert body["sha256"] == "c0ffee"
+
+
+async def test_a_list_is_narrowed_by_status_source_id_and_metadata(keeping):
+    filters = {"field": "year", "op": "gte", "value": 2026}
+    params = {"status": "failed", "source_id": "policies/", "filters": json.dumps(filters)}
+
+    response = await keeping.http.get("/v1/documents", params=params)
+
+    assert response.status_code == 200
+    condition = Condition("year", "gte", 2026)
+    assert keeping.ingestion.wanted == Wanted(Status.FAILED, "policies/", condition)
+
+
+async def test_a_list_that_is_not_narrowed_holds_everything(keeping):
+    await keeping.http.get("/v1/documents")
+
+    assert keeping.ingestion.wanted == Wanted()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "code"),
+    [
+        ("status", "deleted", "invalid_request"),
+        ("filters", "{", "invalid_filter"),
+        ("filters", "", "invalid_filter"),
+        ("filters", "{}", "invalid_filter"),
+        ("filters", "[" * 20_000, "invalid_filter"),
+        ("filters", '{"field": "a", "op": "like", "value": 1}', "invalid_filter"),
+        ("source_id", "x" * 1025, "invalid_request"),
+    ],
+)
+async def test_a_list_that_cannot_be_narrowed_so_is_refused(keeping, name, value, code):
+    response = await keeping.http.get("/v1/documents", params={name: value})
+
+    body = response.json()
+    assert (response.status_code, body["code"]) == (422, code)
+    assert body["field"].startswith(name)
+
+
+async def test_a_document_shows_what_was_learnt_by_reading_it(keeping):
+    reading = Reading(12, ["page 3 has no text layer"], {"author": "Ada"}, {"total": 2.0})
+    keeping.ingestion.known = [
+        document("d1", status=Status.INDEXED, reading=reading, queued_at=NOW, indexed_at=NOW)
+    ]
+
+    body = (await keeping.http.get("/v1/documents/d1")).json()
+
+    assert (body["status"], body["progress"], body["stage"]) == ("indexed", 1.0, None)
+    assert (body["pages"], body["warnings"]) == (12, ["page 3 has no text layer"])
+    assert (body["properties"], body["timings"]) == ({"author": "Ada"}, {"total": 2.0})
+    assert body["queued_at"] == body["indexed_at"] == "2026-01-01T00:00:00Z"
+    assert body["near_duplicates"] == ["d8", "d9"]
+
+
+async def test_near_duplicates_are_not_told_to_who_may_not_see_the_document(keeping):
+    keeping.ingestion.known = [document("d1", acl=frozenset({"board"}))]
+
+    assert (await keeping.http.get("/v1/documents/d1")).json()["near_duplicates"] == []
+
+
+@pytest.mark.parametrize(
+    ("status", "stage", "progress"),
+    [
+        (Status.QUEUED, Stage.QUEUED, 0.0),
+        (Status.PROCESSING, Stage.PARSING, 0.1),
+        (Status.PROCESSING, Stage.EMBEDDING, 0.5),
+        (Status.PROCESSING, Stage.INDEXING, 0.9),
+        (Status.FAILED, None, None),
+    ],
+)
+async def test_a_document_on_its_way_says_how_far_it_is(keeping, status, stage, progress):
+    keeping.ingestion.known = [document("d1", status=status, stage=stage)]
+
+    body = (await keeping.http.get("/v1/documents/d1")).json()
+
+    assert (body["stage"], body["progress"]) == (stage, progress)
+
+
+async def test_a_held_document_says_why(keeping):
+    keeping.ingestion.known = [document("d1", hold=Hold("litigation", NOW))]
+
+    body = (await keeping.http.get("/v1/documents/d1")).json()
+
+    assert body["hold"] == {"reason": "litigation", "since": "2026-01-01T00:00:00Z"}
 
 
 async def test_a_deleted_document_shows_its_receipt(keeping):

@@ -172,7 +172,13 @@ async def test_a_service_that_lacks_nothing_is_ready(http):
     assert ready.json() == {
         "status": "ok",
         "down": [],
-        "dependencies": {"catalog": "up", "blobs": "up", "cache": "up"},
+        "dependencies": {
+            "catalog": "up",
+            "blobs": "up",
+            "cache": "up",
+            "parser": "up",
+            "scanner": "up",
+        },
         "version": __version__,
     }
     assert whole.json() == ready.json()

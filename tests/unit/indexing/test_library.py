@@ -199,13 +199,49 @@ async def test_what_cannot_be_saved_is_closed_all_the_same(stage):
     stage.openings.indexes[0].save = full
 
     with pytest.raises(Unavailable):
-        await stage.library.close_shelf("default")
+        await stage.library.close_workspace("uid of default")
 
     assert stage.openings.closed == stage.openings.indexes
 
 
+async def test_who_still_reads_what_is_closed_is_told(stage):
+    shelf = await stage.library.shelf("default")
+    (projection,) = shelf.projections.values()
+    await stage.library.close_workspace("uid of default")
+
+    with pytest.raises(Unavailable):
+        await projection.search("refunds", scope=ANYONE, limit=1)
+
+
+async def test_all_that_is_open_of_a_deleted_workspace_is_closed_and_no_other(stage):
+    for generation in (1, 2):
+        stage.catalog.configure("default", generation=generation)
+        await stage.library.shelf("default")
+        stage.end_lease()
+        await stage.library.shelf("default")
+    await stage.library.shelf("legal")
+    first, second, other = stage.openings.indexes
+
+    await stage.library.close_workspace("uid of default")
+
+    assert set(stage.openings.closed) == {first, second}
+    assert list(stage.library._open) == ["legal"]
+    await stage.library.close()
+    assert other in stage.openings.closed
+
+
+async def test_closing_what_was_deleted_leaves_what_has_its_name_now(stage):
+    stage.catalog.known["default"] = workspace("default", uid="another")
+    shelf = await stage.library.shelf("default")
+
+    await stage.library.close_workspace("uid of default")
+
+    assert await stage.library.shelf("default") is shelf
+    assert stage.openings.closed == []
+
+
 async def test_closing_what_is_not_open_does_nothing(stage):
-    await stage.library.close_shelf("default")
+    await stage.library.close_workspace("uid of default")
 
     assert stage.openings.closed == []
 
@@ -532,7 +568,7 @@ async def test_a_workspace_that_is_closed_while_it_is_opened_does_not_stay_open(
     stage.openings.gate = asyncio.Event()
     asking = asyncio.create_task(stage.library.shelf("default"))
     await asyncio.sleep(0.01)
-    closing = asyncio.create_task(stage.library.close_shelf("default"))
+    closing = asyncio.create_task(stage.library.close_workspace("uid of default"))
     await asyncio.sleep(0.01)
 
     stage.openings.gate.set()

@@ -145,6 +145,42 @@ async def test_an_index_is_saved_when_it_has_changed_since():
     assert index.saves == 2
 
 
+async def test_an_index_that_could_not_be_saved_is_saved_later():
+    ledger, index = Ledger(), FakeIndex()
+    ledger.publish(1)
+    projection = Projection(index, numbered)
+    await projection.catch_up(ledger.roster)
+    index.full = OSError("no space left")
+    with pytest.raises(OSError, match="no space left"):
+        await projection.save()
+
+    index.full = None
+    await projection.save()
+
+    assert index.saves == 1
+
+
+async def test_who_comes_late_to_a_closed_index_is_told():
+    ledger, index = Ledger(), FakeIndex()
+    projection = Projection(index, numbered)
+    ledger.publish(1)
+    await projection.catch_up(ledger.roster)
+    projection.close()
+    ledger.publish(1)
+
+    with pytest.raises(Unavailable, match="closed"):
+        await projection.search("refunds", scope=ledger.scope(), limit=1)
+    with pytest.raises(Unavailable, match="closed"):
+        await projection.catch_up(ledger.roster)
+    ledger.delete(1)
+    ledger.delete(2)
+    with pytest.raises(Unavailable, match="closed"):
+        await projection.catch_up(ledger.roster)
+    await projection.save()
+
+    assert (index.asked, index.ids, index.saves) == ([], {1}, 0)
+
+
 async def test_a_search_is_the_indexs_own():
     index = FakeIndex(hits=[Hit(2, 0.5), Hit(1, 0.25)])
     scope = Ledger().scope()

@@ -10,7 +10,8 @@ import pytest
 
 from adapters.blobs.filesystem import FilesystemBlobs
 from adapters.catalog.database import Database
-from adapters.catalog.sqlite import SqliteCatalog, open_sqlite
+from adapters.catalog.sql import SqlCatalog
+from adapters.catalog.sqlite import open_sqlite
 from adapters.presence import Presence
 from adapters.queue.local import LocalQueue
 from orchestrator.contracts.clerk import Clerk
@@ -23,8 +24,8 @@ async def database(data_dir: Path) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-def catalog(database: Database) -> SqliteCatalog:
-    return SqliteCatalog(database)
+def catalog(database: Database) -> SqlCatalog:
+    return SqlCatalog(database)
 
 
 @pytest.fixture
@@ -39,5 +40,5 @@ def blobs(data_dir: Path) -> FilesystemBlobs:
 
 
 @pytest.fixture
-async def clerk(catalog: SqliteCatalog, queue: LocalQueue) -> Clerk:
+async def clerk(catalog: SqlCatalog, queue: LocalQueue) -> Clerk:
     return await Clerk.of(catalog, queue, "policies")

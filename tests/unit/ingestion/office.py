@@ -13,6 +13,8 @@ from adapters.embedder.mock import MockEmbedder
 from adapters.parser.registry import ParserRegistry
 from orchestrator.domain.documents import Document, Status
 from orchestrator.domain.errors import NotFound, RagError
+from orchestrator.ingestion.pace import Pace
+from orchestrator.ingestion.quarantine import Quarantine
 from orchestrator.ingestion.worker import Worker
 from orchestrator.ports.catalog import Work
 from orchestrator.ports.queue import Job
@@ -57,13 +59,26 @@ class Embedder(MockEmbedder):
         return await super().embed(texts)
 
 
+class Store:
+    """A blob store in a dict."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+
+    async def put(self, key: str, content: Any) -> None:
+        self.files[key] = content.read()
+
+    async def purge(self, prefix: str) -> None:
+        self.files = {k: v for k, v in self.files.items() if not k.startswith(f"{prefix}/")}
+
+
 class Office:
     """Everything that a worker is handed, and what it did with it.
 
     `down` is raised by what it names: `claim`, `get`, `publish`, `renew` or `release`.
     """
 
-    def __init__(self, parsers: Any = None) -> None:
+    def __init__(self, parsers: Any = None, *, parallel: int = 1) -> None:
         self.catalog = FakeCatalog(workspace("default"), workspace("legal"))
         self.embedder = Embedder()
         self.watcher = Watcher()
@@ -74,11 +89,14 @@ class Office:
         self.published: list[list[Any]] = []
         self.failed: dict[str, str] = {}
         self.calls: list[str] = []
+        self.stages: list[tuple[Any, list[str]]] = []
         self.down: dict[str, RagError] = {}
         self.arrived = asyncio.Event()
+        self.pace = Pace()
         catalog: Any = type("Catalog", (), {})()
         catalog.workspaces = self.catalog
         catalog.documents = catalog.vectors = catalog.log = self
+        self.quarantined = Store()
         self.worker = Worker(
             catalog,
             self,  # type: ignore[arg-type]  # the blobs
@@ -87,6 +105,9 @@ class Office:
             lambda _: self.embedder,
             self.watcher,
             self.arrived,
+            Quarantine(self.quarantined, self, self),  # type: ignore[arg-type]  # blobs, documents
+            parallel=parallel,
+            pace=self.pace,
         )
 
     def hand_in(
@@ -119,11 +140,11 @@ class Office:
     async def renew(self, worker: str, *, seconds: float) -> None:
         self._asked("renew")
 
-    async def release(self, worker: str) -> None:
+    async def release(self, worker: str, *, tried: bool = True) -> None:
         self._asked("release")
         ended = {one.job_id for batch in self.published for one in batch}
         back = [
-            replace(job, attempts=job.attempts + 1)
+            replace(job, attempts=job.attempts + 1) if tried else job
             for job in getattr(self, "claimed", [])
             if job.id not in ended and job.document_id not in self.failed
         ]
@@ -137,6 +158,9 @@ class Office:
 
     async def work(self, document_id: str, version: int) -> Work | None:
         return self.works.get(document_id)
+
+    async def reached(self, stage: Any, ids: Any) -> None:
+        self.stages.append((stage, list(ids)))
 
     @asynccontextmanager
     async def local(self, key: str) -> Any:

@@ -62,5 +62,5 @@ class FakeLibrary:
     async def save(self) -> None:
         self.saves += 1
 
-    async def close_shelf(self, name: str) -> None:
-        self.closed.append(name)
+    async def close_workspace(self, uid: str) -> None:
+        self.closed.append(uid)

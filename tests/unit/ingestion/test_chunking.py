@@ -3,47 +3,75 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapters.embedder.mock import MockEmbedder
+from orchestrator.domain import text
 from orchestrator.domain.documents import Heading, ParsedDocument
 from orchestrator.domain.workspaces import Chunking
-from orchestrator.ingestion.chunking import SPECIAL_TOKENS, Chunker
+from orchestrator.ingestion.chunking import semantic as semantic_module
+from orchestrator.ingestion.chunking.recursive import recursive
+from orchestrator.ingestion.chunking.semantic import semantic, topic_shifts
+from orchestrator.ingestion.chunking.sentence import sentence
+from orchestrator.ingestion.chunking.source import SPECIAL_TOKENS, Source
+from orchestrator.ingestion.chunking.structure import structure
 
 TOKEN = re.compile(r"\S{1,12}")
 """A token is a word, or twelve letters of a longer one."""
 
 
-def spans(text):
-    return [one.span() for one in TOKEN.finditer(text)]
+def spans(words):
+    return [one.span() for one in TOKEN.finditer(words)]
 
 
-def count(text):
-    return len(spans(text))
+def count(words):
+    return len(spans(words))
 
 
 def document(*parts):
     """Paragraphs, and headings as `# …` with their level, as a parser gives them."""
-    text, headings = "", []
+    joined, headings = "", []
     for part in parts:
-        text += "\n\n" if text else ""
+        joined += "\n\n" if joined else ""
         if mark := re.match(r"(#+) ", part):
-            headings.append(Heading(len(text), len(mark[1]), part[mark.end() :]))
+            headings.append(Heading(len(joined), len(mark[1]), part[mark.end() :]))
             part = part[mark.end() :]  # noqa: PLW2901  # without its mark
-        text += part
-    return ParsedDocument(text, headings=headings)
+        joined += part
+    return ParsedDocument(joined, headings=headings)
 
 
-def chunker(parsed, *, title="T", tokens=32, overlap=0, max_tokens=256, token_spans=spans):
+def shifting(source):
+    """The semantic strategy where the topic shifts with every third sentence."""
+    starts = [start for start, _ in text.sentences(source.text)]
+    return semantic(source, starts[3::3])
+
+
+def cuts(
+    parsed,
+    strategy=structure,
+    *,
+    title="T",
+    tokens=32,
+    overlap=0,
+    max_tokens=256,
+    token_spans=spans,
+):
     chunking = Chunking(tokens=tokens, overlap=overlap)
-    return Chunker(parsed, title, token_spans, chunking, max_tokens)
+    return list(strategy(Source(parsed, title, token_spans, chunking, max_tokens)))
 
 
-def pieces(parsed, **options):
-    return chunker(parsed, **options).pieces()
+def pieces(parsed, strategy=structure, **options):
+    return [one.piece for one in cuts(parsed, strategy, **options)]
+
+
+every_strategy = pytest.mark.parametrize("strategy", [recursive, sentence, structure, shifting])
+no_structure = pytest.mark.parametrize("strategy", [recursive, sentence, shifting])
 
 
 def words(number, letter="w"):
@@ -107,7 +135,7 @@ def test_a_huge_unbroken_word_is_cut_between_tokens():
 def test_a_huge_word_that_is_one_token_stays_whole():
     parsed = ParsedDocument("x" * 5000)
 
-    (piece,) = pieces(parsed, token_spans=lambda text: [(0, len(text))])
+    (piece,) = pieces(parsed, token_spans=lambda word: [(0, len(word))])
 
     assert piece.text == parsed.text
 
@@ -217,18 +245,132 @@ def test_a_piece_that_would_only_repeat_the_one_before_is_left_out():
 
 
 def test_a_long_title_leaves_half_of_the_budget_to_the_text():
-    cut = chunker(document("# Fees", words(100)), title=words(200, "t"))
+    found = cuts(document("# Fees", words(100)), title=words(200, "t"))
 
-    found = cut.pieces()
-    assert [count(one.text) for one in found] == [15] * 6 + [10]
-    assert cut.embedded(found[0]) == f"{words(14, 't')}\nFees\n{words(15)} "
+    assert [count(one.piece.text) for one in found] == [15] * 6 + [10]
+    assert found[0].embedded == f"{words(14, 't')}\nFees\n{words(15)} "
 
 
 def test_a_title_of_one_long_word_is_counted_in_tokens():
-    cut = chunker(document(words(40)), title="t" * 100)
+    found = cuts(document(words(40)), title="t" * 100)
 
-    assert [count(one.text) for one in cut.pieces()] == [21, 19]
-    assert cut.embedded(cut.pieces()[0]).startswith("t" * 100)
+    assert [count(one.piece.text) for one in found] == [21, 19]
+    assert found[0].embedded.startswith("t" * 100)
+
+
+@no_structure
+def test_without_structure_headings_are_text_and_not_context(strategy):
+    parsed = document("Before.", "# Refunds", "Of refunds.", "# Fees", "Of fees.")
+
+    whole = cuts(parsed, strategy)
+    if strategy is not shifting:
+        assert [one.embedded for one in whole] == [f"T\n{parsed.text}"]
+    assert "".join(one.piece.text for one in whole).count("Refunds") == 1
+    assert "".join(one.embedded for one in whole).count("Refunds") == 1
+
+
+def test_without_structure_a_piece_is_of_the_section_that_it_begins_in():
+    parsed = document("# Refunds", words(27), "## Delays", words(27), "# Fees", words(27))
+
+    assert [(one.text[:7], one.section) for one in pieces(parsed, recursive)] == [
+        ("Refunds", "Refunds"),
+        ("Delays\n", "Refunds > Delays"),
+        ("Fees\n\nw", "Fees"),
+    ]
+
+
+def test_paragraphs_part_where_sentences_do_not():
+    parsed = document(sentences(4), sentences(4))
+
+    assert [one.text for one in pieces(parsed, recursive)] == [sentences(4), sentences(4)]
+    assert [count(one.text) for one in pieces(parsed, sentence)] == [28, 4]
+
+
+def test_sentences_share_whole_sentences():
+    parsed = document(sentences(20))
+
+    for before, after in pairwise(pieces(parsed, sentence, overlap=9)):
+        shared = parsed.text[after.start : before.end]
+        assert re.fullmatch(r"(This is sentence \d+\.\s?){2}", shared)
+
+
+def test_nothing_is_shared_across_a_shift_of_topic():
+    found = pieces(document(sentences(12)), shifting, overlap=9)
+
+    assert [count(one.text) for one in found] == [12] * 4
+    assert all(before.end <= after.start for before, after in pairwise(found))
+
+
+def table(rows, cells=4):
+    return "\n".join(["| Kind | Price |", *(f"| r{at} | {words(cells)} |" for at in range(rows))])
+
+
+def test_a_table_that_fits_stays_whole():
+    parsed = document(words(12, "a"), table(2), words(12, "b"))
+
+    assert [one.text for one in pieces(parsed)] == [words(12, "a"), table(2), words(12, "b")]
+    assert table(2) not in [one.text for one in pieces(parsed, recursive)]
+
+
+def test_the_header_of_a_table_that_is_cut_is_embedded_with_every_part():
+    found = cuts(document(words(5), table(8), words(6)), title="T")
+
+    assert [one.piece.text.split()[:2] for one in found[1:-1]] == [
+        ["|", "Kind"],
+        ["|", "r2"],
+        ["|", "r4"],
+        ["|", "r6"],
+    ]
+    for one in found[2:-1]:
+        assert one.embedded == f"T\n| Kind | Price |\n{one.piece.text}"
+    assert [one.embedded for one in (found[0], found[-1])] == [f"T\n{words(5)}", f"T\n{words(6)}"]
+
+
+def test_a_header_that_is_longer_than_its_rows_leaves_room_for_them():
+    header = f"| {words(60, 'h')} |"
+    found = cuts(ParsedDocument(f"{header}\n| 1 | 2 |\n| 3 | 4 |"))
+
+    assert found[-1].piece.text.endswith("| 3 | 4 |")
+    assert all(count(one.embedded) + SPECIAL_TOKENS <= 32 for one in found)
+
+
+def test_blocks_that_begin_on_two_pages_are_in_two_pieces():
+    parsed = ParsedDocument("One.\n\nRuns\nover.\n\nTwo.\n\nThree.", pages=(0, 11, 24))
+
+    assert [(one.text, one.page) for one in pieces(parsed)] == [
+        ("One.\n\nRuns\nover.", 1),
+        ("Two.", 2),
+        ("Three.", 3),
+    ]
+    assert [one.page for one in pieces(parsed, recursive)] == [1]
+
+
+async def test_the_topic_shifts_where_neighbouring_sentences_are_unlike():
+    refunds = [f"Refunds of purchase {at} are paid to the card." for at in range(6)]
+    lockers = [f"Parcel {at} waits in a locker at the station." for at in range(6)]
+    parsed = document(" ".join([*refunds, *lockers]))
+
+    shifts = await topic_shifts(parsed.text, MockEmbedder())
+
+    assert shifts == [parsed.text.index("Parcel 0")]
+    found = list(semantic(Source(parsed, "T", spans, Chunking(), 256), shifts))
+    assert [one.piece.text for one in found] == [" ".join(refunds), " ".join(lockers)]
+
+
+async def test_a_text_of_several_batches_shifts_where_one_batch_would(monkeypatch):
+    topics = ["refunds go to cards", "parcels wait in lockers", "trains leave at noon"]
+    parsed = document(" ".join(f"Of {at}: {topics[at // 7 % 3]}." for at in range(60)))
+    at_once = await topic_shifts(parsed.text, MockEmbedder())
+
+    for batch in (1, 5, 7, 59):
+        monkeypatch.setattr(semantic_module, "BATCH", batch)
+        assert await topic_shifts(parsed.text, MockEmbedder()) == at_once
+    assert [parsed.text[at:][:6] for at in at_once][:3] == ["Of 7: ", "Of 14:", "Of 21:"]
+
+
+@pytest.mark.parametrize("words", ["", "One. Two. Three.", "The same again. " * 40])
+async def test_without_a_valley_there_is_no_shift(words):
+    assert await topic_shifts(words, MockEmbedder()) == []
 
 
 paragraphs = st.one_of(
@@ -236,7 +378,7 @@ paragraphs = st.one_of(
     st.integers(1, 12).map(sentences),
     st.integers(1, 200).map(lambda number: "x" * number),
     st.sampled_from(
-        ["- one\n- two\n- three", "| a | b |\n| 1 | 2 |", "It costs EUR 0.28.", "返金 。"]
+        ["- one\n- two\n- three", "| a | b |\n| 1 | 2 |", table(9), "It costs EUR 0.28.", "返金 。"]
     ),
     st.sampled_from(["# Refunds", "## Delays", "### Fees", "# T", "## Refunds"]),
 )
@@ -245,40 +387,46 @@ titles = st.sampled_from(["T", "", "A title", words(90, "t"), "t" * 300])
 tokens, overlaps = st.integers(24, 80), st.integers(0, 11)
 
 
+@every_strategy
 @given(documents, tokens, overlaps)
-def test_a_piece_is_exactly_its_span_of_the_text(parsed, tokens, overlap):
-    for piece in pieces(parsed, tokens=tokens, overlap=overlap):
+def test_a_piece_is_exactly_its_span_of_the_text(strategy, parsed, tokens, overlap):
+    for piece in pieces(parsed, strategy, tokens=tokens, overlap=overlap):
         assert piece.text == parsed.text[piece.start : piece.end]
         assert piece.text.strip()
 
 
+@every_strategy
 @given(documents, titles, tokens, overlaps, st.integers(16, 64))
-def test_what_is_embedded_is_within_the_budget(parsed, title, tokens, overlap, most):
-    cut = chunker(parsed, title=title, tokens=tokens, overlap=overlap, max_tokens=most)
+def test_what_is_embedded_is_within_the_budget(strategy, parsed, title, tokens, overlap, most):
+    options = {"title": title, "tokens": tokens, "overlap": overlap, "max_tokens": most}
 
-    for piece in cut.pieces():
-        assert count(cut.embedded(piece)) + SPECIAL_TOKENS <= min(tokens, most)
-        assert cut.embedded(piece).endswith(piece.text)
+    for one in cuts(parsed, strategy, **options):
+        assert count(one.embedded) + SPECIAL_TOKENS <= min(tokens, most)
+        assert one.embedded.endswith(one.piece.text)
 
 
+@every_strategy
 @given(documents, tokens, overlaps)
-def test_every_word_is_in_a_piece_or_in_its_section(parsed, tokens, overlap):
-    found = pieces(parsed, tokens=tokens, overlap=overlap)
+def test_every_word_is_in_a_piece_or_in_its_section(strategy, parsed, tokens, overlap):
+    found = pieces(parsed, strategy, tokens=tokens, overlap=overlap)
 
     held = set()
     for piece in found:
         held.update(range(piece.start, piece.end))
     named = {part for piece in found for part in (piece.section or "").split(" > ")} | {"T"}
-    for heading in parsed.headings:
+    for heading in parsed.headings if strategy is structure else ():
         if heading.text in named:
             held.update(range(heading.start, heading.start + len(heading.text)))
     lost = [at for at, char in enumerate(parsed.text) if not char.isspace() and at not in held]
     assert lost == []
 
 
+@every_strategy
 @given(documents, tokens)
-def test_every_piece_has_text_that_none_before_it_has(parsed, tokens):
-    for before, after in pairwise(pieces(parsed, tokens=tokens, overlap=tokens // 2 - 1)):
+def test_every_piece_has_text_that_none_before_it_has(strategy, parsed, tokens):
+    found = pieces(parsed, strategy, tokens=tokens, overlap=tokens // 2 - 1)
+
+    for before, after in pairwise(found):
         assert before.start < after.start
         assert before.end < after.end
 
@@ -291,8 +439,28 @@ def test_a_piece_lies_in_one_section(parsed, tokens):
         assert not [at for at in edges if piece.start < at < piece.end]
 
 
+@given(documents, tokens, st.lists(st.integers(1, 400), max_size=4))
+def test_a_piece_has_no_two_blocks_that_begin_on_two_pages(parsed, tokens, pages):
+    parsed = replace(parsed, pages=(0, *sorted(pages)))
+
+    for piece in pieces(parsed, tokens=tokens):
+        begun = [start for start, _ in text.blocks(parsed.text, piece.start, piece.end)]
+        assert len({bisect_right(parsed.pages, start) for start in begun}) == 1
+
+
+@given(documents, tokens)
+def test_a_table_is_whole_or_wholly_apart(parsed, tokens):
+    found = pieces(parsed, tokens=tokens)
+
+    for start, end in text.tables(parsed.text):
+        touching = [one for one in found if one.start < end and one.end > start]
+        whole = any(one.start <= start and one.end >= end for one in touching)
+        assert whole or all(start <= one.start and one.end <= end for one in touching)
+
+
+@every_strategy
 @pytest.mark.parametrize("overlap", [0, 5])
-def test_the_same_document_is_always_cut_the_same(overlap):
+def test_the_same_document_is_always_cut_the_same(strategy, overlap):
     parsed = document("# A", sentences(9), words(80), "## B", sentences(20))
 
-    assert pieces(parsed, overlap=overlap) == pieces(parsed, overlap=overlap)
+    assert cuts(parsed, strategy, overlap=overlap) == cuts(parsed, strategy, overlap=overlap)

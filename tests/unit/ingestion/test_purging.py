@@ -22,7 +22,7 @@ class Cleaning:
         self.persists = True
         self.purger = Purger(
             catalog,
-            blobs,
+            [blobs],
             self.caches,
             self.stores,
             self.library,
@@ -208,6 +208,21 @@ async def test_a_deleted_workspace_is_purged_from_every_store(cleaning, catalog,
         await catalog.documents.get(document.id)
 
 
+async def test_the_indexes_of_a_deleted_workspace_are_closed_before_they_are_erased(
+    cleaning, catalog, clerk
+):
+    uid = await catalog.deletions.workspace("policies")
+    closed = cleaning.library.closed
+
+    async def drop(_uid):
+        assert closed == [uid]
+
+    cleaning.stores[0].drop = drop
+
+    assert await cleaning.purger.workspace(uid)
+    assert clerk.uid == uid
+
+
 @pytest.mark.parametrize("part", ["caches", "stores"])
 @pytest.mark.usefixtures("clerk")
 async def test_the_last_rows_of_a_workspace_stay_until_every_store_is_purged(
@@ -234,3 +249,34 @@ async def test_without_the_lease_a_workspace_is_left_to_who_holds_it(cleaning, c
     assert [one.purged for one in cleaning.caches] == [[uid]] * 2
     assert [one.dropped for one in cleaning.stores] == [[], []]
     assert (await catalog.deletions.unpurged()).workspaces == [uid]
+
+
+async def test_several_documents_are_purged_with_one_save_of_what_they_share(
+    cleaning, catalog, clerk, blobs
+):
+    documents = [await clerk.keep(name, source_id=name) for name in "abc"]
+    for one in documents:
+        await put(blobs, f"{clerk.uid}/{one.id}/c0ffee", b"text")
+    receipts = (await catalog.deletions.documents([one.id for one in documents])).receipts
+
+    after = await cleaning.purger.several(clerk.uid, receipts)
+
+    assert [one.stores for one in after] == [ALL_PURGED] * 3
+    assert cleaning.caches[0].purged == [clerk.uid]
+    assert cleaning.library.saves == 2
+    for one in documents:
+        with pytest.raises(NotFound):
+            await get(blobs, f"{clerk.uid}/{one.id}/c0ffee")
+
+
+async def test_several_receipts_keep_the_state_of_what_was_purged_before(
+    cleaning, catalog, clerk, receipt
+):
+    done = await cleaning.purger.document(clerk.uid, receipt)
+    other = await catalog.deletions.document((await clerk.keep("b", source_id="b")).id)
+    cleaning.caches[0].down = "connection refused"
+
+    first, second = await cleaning.purger.several(clerk.uid, [done, other])
+
+    assert first == done
+    assert second.stores["cache"].startswith("pending: ")

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from adapters.parser.registry import ParserRegistry
-from orchestrator.domain.documents import Receipt, Status
+from orchestrator.domain.documents import Receipt, Stage, Status
 from orchestrator.domain.errors import (
     Conflict,
     NotFound,
@@ -19,10 +19,20 @@ from orchestrator.domain.errors import (
     Unavailable,
     Unsupported,
 )
+from orchestrator.domain.filters import Condition
+from orchestrator.domain.identity import ANONYMOUS
 from orchestrator.domain.workspaces import WorkspaceConfig
 from orchestrator.indexing.shelf import LEASE_S
 from orchestrator.ingestion.purging import Purger
-from orchestrator.ingestion.service import FOLLOW_S, FOLLOWED, PURGE_S, Ingestion
+from orchestrator.ingestion.service import (
+    DELETED_AT_ONCE,
+    DELETED_TOGETHER,
+    FOLLOW_S,
+    FOLLOWED,
+    PURGE_S,
+    Ingestion,
+)
+from orchestrator.ports.catalog import Wanted, Withdrawn
 from tests.builders import member, upload
 from tests.unit.fakes import NOW, Watcher, hurried
 from tests.unit.ingestion.office import document
@@ -47,7 +57,7 @@ def service(catalog, blobs, library, cache):
 
 
 def serving(catalog, blobs, library, cache):
-    purger = Purger(catalog, blobs, [cache], [Store()], library, persists=lambda: True)
+    purger = Purger(catalog, [blobs], [cache], [Store()], library, persists=lambda: True)
     return Ingestion(catalog, blobs, ParserRegistry(), library, purger, Watcher(), max_bytes=LIMIT)
 
 
@@ -102,7 +112,7 @@ async def test_the_same_bytes_under_another_name_are_another_document(service):
     ("content", "error", "code"),
     [
         (b"x" * (LIMIT + 1), TooLarge, "too_large"),
-        (b"%PDF-1.7 ...", Unsupported, "unsupported_content"),
+        (b"\x89PNG\r\n\x1a\n ...", Unsupported, "unsupported_content"),
         (b"\x00\x01\x02", Unsupported, "unsupported_content"),
         (b"", Unsupported, "empty_document"),
         (b" \n ", Unsupported, "empty_document"),
@@ -245,7 +255,8 @@ async def test_an_index_that_does_not_catch_up_in_time_makes_nobody_wait(error):
 
     found = await serving(catalog, None, catalog, None).document("d1")
 
-    assert found == replace(catalog.known, status=Status.PROCESSING)
+    assert found == replace(catalog.known, status=Status.PROCESSING, stage=Stage.INDEXING)
+    assert found.progress == Stage.INDEXING.progress
 
 
 class Outcomes:
@@ -356,13 +367,14 @@ class Tombstones:
         self.watcher = Watcher()
         self.deletions = self.documents = self
 
-    async def document(self, *asked):
-        if len(asked) == 2:
-            await asyncio.sleep(self.seconds)
-            if self.fails:
-                raise self.fails
-            return replace(self.receipt, stores={"cache": "purged"})
+    async def document(self, _document_id):
         return self.receipt
+
+    async def several(self, _workspace, receipts):
+        await asyncio.sleep(self.seconds)
+        if self.fails:
+            raise self.fails
+        return [replace(one, stores={"cache": "purged"}) for one in receipts]
 
     async def get(self, _document_id):
         return SimpleNamespace(id="d1", workspace="uid")
@@ -454,7 +466,7 @@ async def test_a_deleted_workspace_is_closed_purged_and_its_name_is_free(
     await service.delete_workspace("policies")
 
     assert time.monotonic() - began >= LEASE_S
-    assert (library.closed, cache.purged) == (["policies"], [clerk.uid])
+    assert (library.closed, cache.purged) == ([clerk.uid], [clerk.uid])
     assert (await service.create_workspace("policies", WorkspaceConfig())).uid != clerk.uid
     with pytest.raises(NotFound):
         await catalog.documents.get(document.id)
@@ -465,3 +477,100 @@ async def test_an_unknown_workspace_cannot_be_deleted(service, library):
         await service.delete_workspace("nowhere")
 
     assert library.closed == []
+
+
+YEAR = Condition("year", "lt", 2020)
+
+
+async def test_what_matches_is_deleted_with_receipts(service, clerk, catalog):
+    old = [await clerk.keep(n, source_id=n, metadata={"year": 2019}) for n in "abc"]
+    kept = await clerk.keep("d", source_id="d", metadata={"year": 2020})
+
+    withdrawn, more = await service.delete_matching("policies", YEAR, principal=ANONYMOUS)
+
+    assert sorted(one.document_id for one in withdrawn.receipts) == sorted(one.id for one in old)
+    assert (withdrawn.held, more) == ({}, False)
+    for one in old:
+        assert (await catalog.documents.get(one.id)).receipt.complete
+    assert await catalog.documents.get(kept.id) == kept
+
+
+async def test_what_is_held_is_left_and_told_apart(service, clerk, catalog):
+    held = await clerk.keep("a", source_id="a", metadata={"year": 2019})
+    await catalog.deletions.hold(held.id, "litigation")
+    gone = await clerk.keep("b", source_id="b", metadata={"year": 2019})
+
+    withdrawn, more = await service.delete_matching("policies", YEAR, principal=ANONYMOUS)
+
+    assert [one.document_id for one in withdrawn.receipts] == [gone.id]
+    assert (withdrawn.held, more) == ({held.id: "litigation"}, False)
+
+
+async def test_nobody_deletes_by_filter_what_they_may_not_see(service, clerk, catalog):
+    secret = await clerk.keep("a", metadata={"year": 2019}, acl={"board"})
+
+    nothing, _ = await service.delete_matching("policies", YEAR, principal=ANONYMOUS)
+    one, _ = await service.delete_matching("policies", YEAR, principal=member("board"))
+
+    assert nothing.receipts == []
+    assert [receipt.document_id for receipt in one.receipts] == [secret.id]
+
+
+async def test_very_many_are_deleted_in_several_calls():
+    catalog = Crowd(DELETED_AT_ONCE + 3)
+    service = catalog.served()
+
+    first, more = await service.delete_matching("policies", YEAR, principal=ANONYMOUS)
+    second, rest = await service.delete_matching("policies", YEAR, principal=ANONYMOUS)
+
+    assert (len(first.receipts), more) == (DELETED_AT_ONCE, True)
+    assert (len(second.receipts), rest) == (3, False)
+    assert catalog.most == DELETED_TOGETHER
+
+
+class Crowd:
+    """A catalog of very many documents, and a purger that finds nothing to do."""
+
+    def __init__(self, many):
+        self.left = [f"{number:05}" for number in range(many)]
+        self.workspaces = self.documents = self
+        self.deletions = SimpleNamespace(documents=self.delete)
+        self.most = 0
+
+    async def get(self, _name):
+        return SimpleNamespace(uid="uid")
+
+    async def list(self, _uid, *, principal, after, limit, wanted):
+        assert wanted.filters is YEAR
+        page = [one for one in self.left if one > (after or "")][:limit]
+        return [SimpleNamespace(id=one) for one in page]
+
+    async def delete(self, ids):
+        self.most = max(self.most, len(ids))
+        self.left = [one for one in self.left if one not in ids]
+        return Withdrawn([Receipt(one, 7, NOW, {}) for one in ids])
+
+    async def several(self, _workspace, receipts):
+        return receipts
+
+    def served(self):
+        return Ingestion(self, None, None, None, self, Watcher(), max_bytes=LIMIT)
+
+
+async def test_the_processing_time_is_that_of_all_that_waits(service, clerk):
+    service._pace.worked(1, 0.5)
+    for name in "abc":
+        await clerk.hand_in(name, source_id=name)
+
+    assert await service.processing_time() == pytest.approx(1.5)
+
+
+async def test_the_list_is_narrowed_as_wished(service, clerk):
+    await clerk.hand_in("a", source_id="a/1")
+    await clerk.hand_in("b", source_id="b/1")
+
+    found = await service.documents(
+        "policies", after=None, limit=9, wanted=Wanted(source_prefix="b/")
+    )
+
+    assert [one.source_id for one in found] == ["b/1"]

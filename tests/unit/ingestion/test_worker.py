@@ -7,10 +7,12 @@ import asyncio
 import pytest
 
 from adapters.parser.registry import ParserRegistry
-from orchestrator.domain.documents import text_hash
+from orchestrator.domain.documents import ParsedDocument, Stage, text_hash
 from orchestrator.domain.errors import Conflict, Rejected, Unavailable
+from orchestrator.domain.likeness import sketch
+from orchestrator.domain.workspaces import Chunking, WorkspaceConfig
 from orchestrator.ingestion.worker import BATCH, CLAIM_S, IDLE_S, MAX_ATTEMPTS, RETRY_S
-from tests.unit.fakes import hurried, until
+from tests.unit.fakes import hurried, until, workspace
 from tests.unit.ingestion.office import Office
 
 
@@ -21,6 +23,19 @@ class Parsers(ParserRegistry):
         if content.startswith(b"explode"):
             raise RecursionError("too deep")
         return super().read(content, media_type)
+
+
+class Reads:
+    """Reads the same from every file."""
+
+    def __init__(self, parsed):
+        self.parsed = parsed
+
+    async def parse(self, _file, _media_type):
+        return self.parsed
+
+
+PARTS = "# Terms\n\n## Refunds\n\nPaid in 7 days.\n\n## Fees\n\nNone.\n\n## Law\n\nFrench.\n"
 
 
 @pytest.fixture
@@ -97,6 +112,69 @@ async def test_what_was_embedded_before_is_not_embedded_again(office):
     assert set(published(office)) == {"d1", "d2"}
 
 
+async def test_of_a_new_version_only_chunks_whose_text_changed_are_embedded(office):
+    office.hand_in("d1", PARTS.encode(), source_id="policy.md", media_type="text/markdown")
+    await office.worker.step()
+    changed = PARTS.replace("7 days", "21 days")
+    office.hand_in("d1", changed.encode(), source_id="policy.md", media_type="text/markdown")
+
+    await office.worker.step()
+
+    first, second = office.embedder.batches
+    assert len(first) == 3
+    assert [text for text in second if "21 days" in text] == second
+    assert len(second) == 1
+    old, new = (batch[0] for batch in office.published)
+    assert len(set(old.hashes) & set(new.hashes)) == 2
+
+
+async def test_what_was_learnt_by_reading_is_published(office):
+    office.hand_in("d1", b"Terms\n\nThe same words.")
+
+    await office.worker.step()
+
+    one = published(office)["d1"]
+    assert set(one.reading.timings) == {"queued", "parsing", "chunking", "embedding", "total"}
+    assert one.reading.pages is None
+    assert one.sketch == sketch("Terms\n\nThe same words.")
+
+
+async def test_a_document_that_was_read_in_part_is_published_with_what_is_missing():
+    parsed = ParsedDocument(
+        "Refunds.", pages=[0, 8], warnings=["page 2 has no text layer"], properties={"author": "A"}
+    )
+    office = Office(Reads(parsed))
+    office.hand_in("d1", b"%PDF")
+
+    await office.worker.step()
+
+    reading = published(office)["d1"].reading
+    assert (reading.pages, reading.warnings) == (2, ["page 2 has no text layer"])
+    assert reading.properties == {"author": "A"}
+
+
+async def test_a_batch_notes_its_stage_once_and_only_where_there_is_something_to_embed(office):
+    for name in ("d1", "d2"):
+        office.hand_in(name, name.encode())
+    await office.worker.step()
+    office.hand_in("d3", b"Nothing new.", source_id="d3.txt")
+    office.table[text_hash("d3\nNothing new.")] = [0.0]
+
+    await office.worker.step()
+
+    assert "d3" in published(office)
+    assert office.stages == [(Stage.EMBEDDING, ["d1", "d2"])]
+
+
+async def test_the_pace_is_learnt_from_every_batch(office):
+    before = office.pace.estimate(1)
+    office.hand_in("d1", b"One.")
+
+    await office.worker.step()
+
+    assert 0 < office.pace.estimate(1) < before
+
+
 async def test_documents_of_several_workspaces_are_published_apart(office):
     office.hand_in("d1", b"One.")
     office.hand_in("d2", b"Two.", workspace="uid of legal")
@@ -171,6 +249,25 @@ async def test_an_outage_fails_no_document(office, what):
     assert (office.failed, office.watcher.outcomes) == ({}, {})
 
 
+async def test_an_embedder_that_is_down_while_topics_are_sought_fails_no_document(office):
+    by_topic = WorkspaceConfig(chunking=Chunking("semantic"))
+    office.catalog.known["default"] = workspace("default", config=by_topic)
+    office.hand_in("d1", b"One.")
+    asked = []
+
+    async def embed(texts):
+        asked.append(texts)
+        raise Unavailable("embedder", "switched off")
+
+    office.embedder.embed = embed
+
+    with pytest.raises(Unavailable):
+        await office.worker.step()
+
+    assert (office.failed, office.watcher.outcomes) == ({}, {})
+    assert asked == [["One."]]
+
+
 @pytest.mark.parametrize(
     ("what", "error"),
     [
@@ -238,7 +335,7 @@ async def test_a_worker_that_is_cancelled_gives_its_claims_back(office):
 
     await ended(working)
 
-    assert [job.document_id for job in office.jobs] == ["d1"]
+    assert [(job.document_id, job.attempts) for job in office.jobs] == [("d1", 1)]
     assert (published(office), office.failed) == ({}, {})
 
 
@@ -279,7 +376,7 @@ async def test_a_workspace_whose_embedder_is_gone_waits_until_it_is_back_and_no_
         return office.embedder
 
     office.worker._embedder_of = embedder_of
-    office.hand_in("d1", b"One.")
+    office.hand_in("d1", b"One.", attempts=MAX_ATTEMPTS)
     office.hand_in("d2", b"Two.", workspace="uid of legal")
     working = asyncio.create_task(office.worker.run())
     await asyncio.sleep(IDLE_S * 10)
@@ -304,3 +401,64 @@ async def test_a_defect_ends_the_worker_loudly(office):
         await office.worker.run()
 
     assert office.calls[-1] == "release"
+    assert [job.attempts for job in office.jobs] == [2]
+
+
+@hurried
+async def test_an_outage_however_long_gives_no_document_up(office):
+    office.hand_in("d1", b"One.")
+    office.down["get"] = Unavailable("clamd", "refused")
+    working = asyncio.create_task(office.worker.run())
+    await asyncio.sleep(RETRY_S * (MAX_ATTEMPTS + 3))
+
+    office.down.clear()
+    await asyncio.sleep(RETRY_S * 2)
+
+    assert (set(published(office)), office.failed) == ({"d1"}, {})
+    await ended(working)
+
+
+class Slow:
+    """Parsers that count how many documents they have at once."""
+
+    def __init__(self):
+        self.now = self.most = 0
+
+    async def parse(self, file, media_type):
+        self.now += 1
+        self.most = max(self.most, self.now)
+        await asyncio.sleep(0.01)
+        self.now -= 1
+        return ParsedDocument(file.read_text())
+
+
+@pytest.mark.parametrize("parallel", [1, 3])
+async def test_as_many_documents_are_parsed_at_once_as_there_are_processes(parallel):
+    parsers = Slow()
+    office = Office(parsers, parallel=parallel)
+    for number in range(8):
+        office.hand_in(f"d{number}", f"Text {number}.".encode())
+
+    await office.worker.step()
+
+    assert parsers.most == parallel
+    assert [one.document_id for one in office.published[0]] == [f"d{n}" for n in range(8)]
+
+
+async def test_an_outage_ends_what_else_is_being_parsed():
+    class Failing(Slow):
+        async def parse(self, file, media_type):
+            if file.read_text() == "Text 1.":
+                raise Unavailable("the parser", "gone")
+            return await super().parse(file, media_type)
+
+    parsers = Failing()
+    office = Office(parsers, parallel=4)
+    for number in range(4):
+        office.hand_in(f"d{number}", f"Text {number}.".encode())
+
+    with pytest.raises(Unavailable):
+        await office.worker.step()
+    others = [one for one in asyncio.all_tasks() if one is not asyncio.current_task()]
+
+    assert (office.published, office.failed, others) == ([], {}, [])

@@ -55,6 +55,7 @@ generator: {{kind: extractive, sentences: 4}}
 """
 
 
+STRATEGY = "Input should be 'recursive', 'sentence', 'structure' or 'semantic'"
 CHUNKING = "chunks hold 16 to 8192 tokens, and overlap by less than half of them"
 
 
@@ -257,6 +258,10 @@ def test_folders_lie_below_the_data_folder_unless_said_otherwise():
             {"RAG_WORKSPACE__CHUNKING__TOKENS": "5"},
             "workspace.chunking: " + CHUNKING,
         ),
+        (
+            {"RAG_WORKSPACE__CHUNKING__STRATEGY": "paragraph"},
+            "workspace.chunking.strategy: " + STRATEGY,
+        ),
     ],
 )
 def test_a_mistake_in_the_environment_is_told_in_a_sentence(env, variables, sentence):
@@ -313,7 +318,7 @@ def test_a_password_is_not_shown(env):
         ("redis://rag@cache:6379/1", "redis://rag@cache:6379/1"),
     ],
 )
-def test_a_url_is_shown_without_its_password(env, url, shown):
+def test_a_url_of_redis_is_shown_without_its_password(env, url, shown):
     env(RAG_CACHE__KIND="redis", RAG_CACHE__URL=url, RAG_CACHES__FAR__KIND="redis")
     env(RAG_CACHES__FAR__URL=url)
 
@@ -322,6 +327,31 @@ def test_a_url_is_shown_without_its_password(env, url, shown):
     for text in (repr(settings), str(settings), settings.model_dump_json()):
         assert text.count(shown) == 2
         assert "hunter" not in text
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://rag:hunter2@db:5432/rag", "postgresql://rag:**********@db:5432/rag"),
+        ("postgres://rag@/rag?host=/run/postgresql", "postgres://rag@/rag?host=/run/postgresql"),
+    ],
+)
+def test_a_url_of_postgresql_is_shown_without_its_password(env, url, shown):
+    env(RAG_CATALOG__KIND="postgresql", RAG_CATALOG__URL=url)
+
+    settings = load()
+
+    assert shown in repr(settings)
+    assert "hunter" not in repr(settings)
+    assert settings.catalog.url.get_secret_value() == url
+
+
+@pytest.mark.parametrize("url", ["", "rag", "mysql://rag:hunter2@db/rag", "postgresql://"])
+def test_a_url_that_is_not_of_postgresql_is_refused(env, url):
+    env(RAG_CATALOG__KIND="postgresql", RAG_CATALOG__URL=url)
+
+    assert "catalog" in refused()
+    assert "hunter" not in refused()
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,15 @@
 """The first tables: workspaces, documents, chunks, vectors, the change log and the queue."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0001"
 down_revision = None
+
+LIVE: dict[str, Any] = {f"{dialect}_where": sa.text("deleted_at IS NULL") for dialect in ("sqlite", "postgresql")}
+ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
@@ -18,7 +23,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.Float(), nullable=False),
         sa.Column("deleted_at", sa.Float()),
     )
-    op.create_index("ix_workspaces_name", "workspaces", ["name"], unique=True, sqlite_where=sa.text("deleted_at IS NULL"))
+    op.create_index("ix_workspaces_name", "workspaces", ["name"], unique=True, **LIVE)
     op.create_table(
         "configurations",
         sa.Column("workspace", sa.Text(), nullable=False),
@@ -46,7 +51,7 @@ def upgrade() -> None:
         sa.Column("deleted_revision", sa.Integer()),
         sa.Column("receipt", sa.JSON()),
     )
-    op.create_index("ix_documents_source", "documents", ["workspace", "source_id"], unique=True, sqlite_where=sa.text("deleted_at IS NULL"))
+    op.create_index("ix_documents_source", "documents", ["workspace", "source_id"], unique=True, **LIVE)
     op.create_table(
         "versions",
         sa.Column("document_id", sa.Text(), nullable=False),
@@ -61,7 +66,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "chunks",
-        sa.Column("id", sa.Integer(), primary_key=True, autoincrement=True),
+        sa.Column("id", ID, primary_key=True, autoincrement=True),
         sa.Column("workspace", sa.Text(), nullable=False),
         sa.Column("document_id", sa.Text(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
@@ -83,7 +88,7 @@ def upgrade() -> None:
     op.create_index("ix_chunks_text_hash", "chunks", ["text_hash"])
     op.create_table(
         "vectors",
-        sa.Column("id", sa.Integer(), primary_key=True),
+        sa.Column("id", ID, primary_key=True),
         sa.Column("model", sa.Text(), nullable=False),
         sa.Column("text_hash", sa.LargeBinary(), nullable=False),
         sa.Column("vector", sa.LargeBinary(), nullable=False),
@@ -100,7 +105,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "jobs",
-        sa.Column("id", sa.Integer(), primary_key=True, autoincrement=True),
+        sa.Column("id", ID, primary_key=True, autoincrement=True),
         sa.Column("workspace", sa.Text(), nullable=False),
         sa.Column("document_id", sa.Text(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),

@@ -1,10 +1,14 @@
 """Uploads: what each workspace holds, batches and their items, answers to repeated requests."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0003"
-down_revision = "0001"
+down_revision = "0002"
+
+WAITING: dict[str, Any] = {f"{dialect}_where": sa.text("waiting > 0") for dialect in ("sqlite", "postgresql")}
 
 
 def upgrade() -> None:
@@ -16,7 +20,7 @@ def upgrade() -> None:
         "holdings",
         sa.Column("workspace", sa.Text(), primary_key=True),
         sa.Column("documents", sa.Integer(), nullable=False),
-        sa.Column("bytes", sa.Integer(), nullable=False),
+        sa.Column("bytes", sa.BigInteger(), nullable=False),
     )
     op.execute(
         "INSERT INTO holdings (workspace, documents, bytes) "
@@ -38,7 +42,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.Float(), nullable=False),
         sa.Column("updated_at", sa.Float(), nullable=False),
     )
-    op.create_index("ix_batches_waiting", "batches", ["claimed_until"], sqlite_where=sa.text("waiting > 0"))
+    op.create_index("ix_batches_waiting", "batches", ["claimed_until"], **WAITING)
     op.create_index("ix_batches_workspace", "batches", ["workspace"])
     op.create_table(
         "batch_items",

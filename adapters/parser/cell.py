@@ -1,0 +1,234 @@
+"""One process that parses, as the pool sees it: started, asked, watched and ended."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import resource
+import secrets
+import signal
+import socket
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+from adapters.parser.answers import Nonsense, answer, hello
+from adapters.parser.frames import FIRST, HEADER, Order, Refusal, framed
+from orchestrator.domain.documents import ParsedDocument
+from orchestrator.domain.errors import Unavailable, Unsupported
+from orchestrator.ports.parser import (
+    CRASHED,
+    TOO_MUCH_MEMORY,
+    TOO_MUCH_TEXT,
+    TOO_SLOW,
+    Isolation,
+)
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+PIECE: Final = 1 << 18
+START_S: Final = 30.0
+END_S: Final = 5.0
+_PAGE: Final = os.sysconf("SC_PAGE_SIZE")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one document may take, and what a process may have grown to before it is replaced."""
+
+    cpu_s: int
+    wall_s: float
+    max_text_chars: int
+    recycle_after: int
+    recycle_bytes: int
+
+    @property
+    def answer_bytes(self) -> int:
+        """Four bytes a character at most, with room for structure."""
+        return 4 * self.max_text_chars + (16 << 20)
+
+
+class Gone(Exception):
+    """The process had ended before it was asked."""
+
+
+class Cell:
+    """Asked for one document at a time; `spent` when it must not be asked again."""
+
+    def __init__(self, process: asyncio.subprocess.Process, channel: socket.socket) -> None:
+        self._process = process
+        self._channel = channel
+        self._documents = 0
+        self.isolation = Isolation.LIMITS
+        self.spent = False
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self._process.pid
+
+    async def begin(self) -> None:
+        """Wait until it has given up what it can, and is ready.
+
+        Raises:
+            Unavailable: when it does not come to that.
+        """
+        try:
+            async with asyncio.timeout(START_S):
+                began = hello(await self._receive(FIRST, PIECE))
+        except TimeoutError:
+            raise Unavailable("the parser", f"it was not ready within {START_S:g} s") from None
+        except (Nonsense, EOFError, OSError) as error:
+            raise Unavailable("the parser", f"it did not start: {error}") from error
+        if isinstance(began, Refusal):
+            raise Unavailable("the parser", f"it did not start: {began.detail}")
+        self.isolation = began
+
+    async def read(self, file: int, media_type: str, limits: Limits) -> ParsedDocument:
+        """Have the open file read.
+
+        Raises:
+            Gone: when it has not been asked, and another can be.
+            Unsupported: when there is no text, or reading it came to a limit or brought it down.
+        """
+        tag = secrets.token_bytes(len(FIRST))
+        self._ask(tag, file, media_type, limits.cpu_s)
+        self.spent = True
+        try:
+            async with asyncio.timeout(limits.wall_s):
+                content = await self._receive(tag, limits.answer_bytes)
+            found = await asyncio.to_thread(answer, content)
+        except TimeoutError:
+            raise _too_slow(f"{limits.wall_s:g} s") from None
+        except Nonsense as error:
+            raise Unsupported(f"the parser failed: {error}", code=CRASHED) from error
+        except (EOFError, OSError):
+            raise await self._cause(limits) from None
+        self._documents += 1
+        if isinstance(found, Refusal):
+            self.spent = found.code == TOO_MUCH_MEMORY or self._worn(limits)
+            raise Unsupported(found.detail, code=found.code)
+        if len(found.text) > limits.max_text_chars:
+            raise _too_much_text(limits)
+        self.spent = self._worn(limits)
+        return found
+
+    async def end(self) -> None:
+        """Kill it, and wait until it is no more."""
+        self.spent = True
+        self._channel.close()
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+        await self._process.wait()
+
+    def _ask(self, tag: bytes, file: int, media_type: str, cpu_s: int) -> None:
+        try:
+            if not self._silent():
+                raise Gone
+            used = time.clock_gettime((~self.pid << 3) | 2)  # the clock of that process
+            _, hard = resource.prlimit(self.pid, resource.RLIMIT_CPU)
+            resource.prlimit(self.pid, resource.RLIMIT_CPU, (int(used) + 1 + cpu_s, hard))
+            socket.send_fds(self._channel, [framed(tag, media_type)], [file])
+        except OSError as error:
+            raise Gone from error
+
+    def _silent(self) -> bool:
+        """Whether it lives, and has said nothing that it was not asked."""
+        try:
+            self._channel.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return True
+        return False
+
+    async def _receive(self, tag: bytes, most: int) -> bytes:
+        told, length = HEADER.unpack(await self._exactly(HEADER.size))
+        if told != tag:
+            raise Nonsense("it answered what it was not asked")
+        if length > most:
+            raise Unsupported("the document holds too much text", code=TOO_MUCH_TEXT)
+        return await self._exactly(length)
+
+    async def _exactly(self, length: int) -> bytes:
+        loop, found = asyncio.get_running_loop(), bytearray()
+        while len(found) < length:
+            piece = await loop.sock_recv(self._channel, min(PIECE, length - len(found)))
+            if not piece:
+                raise EOFError("it has ended")
+            found += piece
+        return bytes(found)
+
+    async def _cause(self, limits: Limits) -> Unsupported:
+        """Why it ended in the middle of a document."""
+        try:
+            async with asyncio.timeout(END_S):
+                status = await self._process.wait()
+        except TimeoutError:
+            return Unsupported("the parser failed: it closed its channel", code=CRASHED)
+        if status == -signal.SIGXCPU:
+            return _too_slow(f"{limits.cpu_s} s of processor time")
+        if status == -signal.SIGKILL:  # nobody else kills it but the kernel
+            return Unsupported("reading the document took too much memory", code=TOO_MUCH_MEMORY)
+        how = f"status {status}" if status >= 0 else signal.Signals(-status).name
+        return Unsupported(f"the document brought the parser down: {how}", code=CRASHED)
+
+    def _worn(self, limits: Limits) -> bool:
+        if self._documents >= limits.recycle_after:
+            return True
+        try:
+            resident = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * _PAGE
+        except OSError:
+            return True
+        return resident > limits.recycle_bytes
+
+
+async def start(order: Order) -> Cell:
+    """A new process that is ready: a fresh interpreter, with nothing of this one's.
+
+    Raises:
+        Unavailable: when none can be started.
+    """
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    try:
+        with theirs:
+            process = await _spawned(order, theirs)
+    except OSError as error:
+        ours.close()
+        raise Unavailable("the parser", f"no process can be started: {error.strerror}") from error
+    except BaseException:
+        ours.close()
+        raise
+    cell = Cell(process, ours)
+    try:
+        await cell.begin()
+    except BaseException:
+        await cell.end()
+        raise
+    return cell
+
+
+async def _spawned(order: Order, channel: socket.socket) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", "-s", "-m", "adapters.parser.child"),
+        json.dumps(asdict(order)),
+        stdin=channel.fileno(),
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+        env={"PYTHONPATH": str(ROOT), "LC_ALL": "C.UTF-8"},
+        cwd="/",
+        start_new_session=True,
+    )
+
+
+def _too_slow(what: str) -> Unsupported:
+    return Unsupported(f"reading the document took more than {what}", code=TOO_SLOW)
+
+
+def _too_much_text(limits: Limits) -> Unsupported:
+    return Unsupported(
+        f"the document holds more than {limits.max_text_chars} characters of text",
+        code=TOO_MUCH_TEXT,
+    )

@@ -1,0 +1,39 @@
+"""What the pool and its processes say to each other: JSON below a tag and its length."""
+
+from __future__ import annotations
+
+import json
+import struct
+from dataclasses import dataclass
+from typing import Final
+
+HEADER: Final = struct.Struct(">8sQ")
+"""The tag of a request, which its answer repeats; how many bytes follow."""
+FIRST: Final = bytes(8)
+"""The tag of what a process says unasked, once, when it is ready."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a process is told when it is started; `registry` is a class, as `module:name`."""
+
+    parent: int
+    memory_bytes: int
+    open_files: int
+    niceness: int
+    max_text_chars: int
+    registry: str = "adapters.parser.registry:ParserRegistry"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """There is no text, and why: a stable code, and a sentence."""
+
+    code: str
+    detail: str
+
+
+def framed(tag: bytes, value: object) -> bytes:
+    """A value as a frame; a half of a character becomes a question mark."""
+    content = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
+    return HEADER.pack(tag, len(content)) + content
