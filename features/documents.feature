@@ -123,7 +123,7 @@ Feature: Keeping documents
     Examples:
       | matter                       | status | code                | words      |
       | a program named notes.md     | 415    | unsupported_content | notes.md   |
-      | an archive named notes.txt   | 415    | unsupported_content | notes.txt  |
+      | a picture named notes.txt    | 415    | unsupported_content | notes.txt  |
       | a file without a byte        | 415    | empty_document      | empty      |
       | a file of blank lines        | 415    | empty_document      | empty      |
       | a form without a file        | 422    | invalid_request     | file       |

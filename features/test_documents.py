@@ -16,7 +16,7 @@ MATTERS: dict[str, dict[str, Any]] = {
     "a program named notes.md": {
         "files": {"file": ("notes.md", b"\x7fELF\x02\x01\x01\x00" + bytes(range(256)) * 8)}
     },
-    "an archive named notes.txt": {"files": {"file": ("notes.txt", b"PK\x03\x04" + b"\0" * 60)}},
+    "a picture named notes.txt": {"files": {"file": ("notes.txt", b"GIF89a" + b"\0" * 60)}},
     "a file without a byte": {"files": {"file": ("notes.txt", b"")}},
     "a file of blank lines": {"files": {"file": ("notes.txt", b"\n \n\n")}},
     "a form without a file": {"data": {"title": "nothing"}},

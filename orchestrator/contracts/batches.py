@@ -17,7 +17,7 @@ from orchestrator.ports.batches import Reply
 from orchestrator.ports.catalog import Catalog
 
 LONG_S = 60.0
-SHORT_S = 0.02
+SHORT_S = 0.3
 REFUSED = Outcome(Standing.REFUSED, code="unsupported_content", reason="it is a picture")
 ITEM = Item("a", "https://a/", 2, "A", {"year": 2026, "tags": ["x"]}, frozenset({"legal"}))
 
