@@ -25,7 +25,6 @@ OPERATIONS_BETWEEN_PROCESSES = 2_000
 DOCUMENTS = 120
 READERS = 8
 WRITERS = 12
-LIMIT_S = 90
 INDEXED_S = 30
 PHRASE = re.compile(r"zulu[0-9a-f]{10}")
 
@@ -208,7 +207,6 @@ async def test_ten_thousand_operations_show_nothing_that_was_deleted(open_app: O
 
         print(load.report(seconds))  # figures
         load.verify()
-        assert seconds < LIMIT_S
         for vault in load.dead:
             document = (await client.get(f"/v1/documents/{vault.id}")).json()
             assert document["receipt"]["complete"], document
@@ -232,7 +230,6 @@ async def test_a_deletion_by_one_process_binds_another(tmp_path: Path):
 
         print(load.report(seconds))  # figures
         load.verify()
-        assert seconds < LIMIT_S
         logged = [line for running in (one, other) for line in running.logs()]
         assert not [line for line in logged if line["level"] == "error"]
 
