@@ -48,7 +48,7 @@ class Chunking:
     __pydantic_config__ = _STRICT
 
     strategy: Literal["recursive", "sentence", "structure", "semantic"] = "structure"
-    tokens: int = 128
+    tokens: int = 256
     overlap: int = 0
 
     def __post_init__(self) -> None:

@@ -127,7 +127,7 @@ def test_a_fusion_may_leave_one_side_without_weight(values):
         {"tokens": 15},
         {"tokens": 8193},
         {"overlap": -1},
-        {"overlap": 64},
+        {"overlap": 128},
         {"tokens": 16, "overlap": 8},
     ],
 )
@@ -136,7 +136,7 @@ def test_a_chunking_that_cannot_advance_is_refused(values):
         Chunking(**values)
 
 
-@pytest.mark.parametrize("values", [{"tokens": 16}, {"tokens": 8192}, {"overlap": 63}])
+@pytest.mark.parametrize("values", [{"tokens": 16}, {"tokens": 8192}, {"overlap": 127}])
 def test_a_chunking_at_its_limits_is_taken(values):
     assert Chunking(**values)
 
