@@ -278,6 +278,8 @@ async def test_closing_at_once_leaves_no_process():
         await asyncio.sleep(0.02)
     await until(lambda: not _children())
 
+    assert _children() == []
+
 
 def _children():
     path = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children")

@@ -62,7 +62,16 @@ def test_a_migration_can_be_taken_back(tmp_path):
         made = config()
         made.attributes["connection"] = connection
         command.downgrade(made, "0001")
+        left = sqlalchemy.inspect(connection)
+        version = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+        columns = {column["name"] for column in left.get_columns("chunks")}
+        tables = set(left.get_table_names())
     engine.dispose()
+
+    assert version == "0001"
+    assert "documents" in tables
+    assert not {"sketches", "batches", "holdings", "replies"} & tables
+    assert "asked" not in columns
 
     migrated(path, "head")
 
