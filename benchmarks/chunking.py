@@ -45,6 +45,7 @@ from orchestrator.domain.workspaces import Chunking
 from orchestrator.evaluation import beir, metrics, running
 from orchestrator.settings import load
 from orchestrator.telemetry.metrics import Metrics
+from orchestrator.telemetry.observer import Telemetry
 from orchestrator.wiring import Application, open_application
 
 VARIANTS = (
@@ -217,7 +218,7 @@ async def measure(documents: Documents, variant: str, models: Path) -> tuple[dic
         config = replace(settings.workspace, chunking=chunking)
         settings = settings.model_copy(update={"workspace": config})
         watch = Metrics(CollectorRegistry())
-        async with open_application(settings, writes=True, metrics=watch) as app:
+        async with open_application(settings, writes=True, telemetry=Telemetry(watch)) as app:
             began = time.perf_counter()
             await running.index(
                 documents, app.ingestion, app.worker, app.library, lambda _done, _all: None

@@ -54,7 +54,8 @@ def settings_of(profile: str, data_dir: Path, variables: Mapping[str, str]) -> I
             patch.delenv(name)
         for name, value in variables.items():
             patch.setenv(name, value)
-        yield load(profile=profile, data_dir=data_dir, models=MODEL.parent)
+        inline = {"placement": "inline"}  # so that its stubs are the worker's, too
+        yield load(profile=profile, data_dir=data_dir, models=MODEL.parent, worker=inline)
 
 
 @contextmanager

@@ -98,14 +98,14 @@ async def open_database(
 
 
 async def open_blobs(
-    chosen: options.BlobOptions, settings: Settings, stack: AsyncExitStack
+    chosen: options.BlobOptions, folder: str, settings: Settings, stack: AsyncExitStack
 ) -> BlobStore:
-    """A blob store; nothing is connected until it is used."""
+    """A blob store with a folder of its own; nothing is connected until it is used."""
     match chosen:
         case options.FilesystemBlobOptions():
             from adapters.blobs.filesystem import FilesystemBlobs
 
-            return FilesystemBlobs(settings.data_dir / "blobs")
+            return FilesystemBlobs(settings.data_dir / folder)
         case options.S3BlobOptions():
             with _extra("s3"):
                 from adapters.blobs.s3 import open_s3
@@ -113,7 +113,7 @@ async def open_blobs(
             return await stack.enter_async_context(
                 open_s3(
                     bucket=chosen.bucket,
-                    prefix=chosen.prefix,
+                    prefix=f"{chosen.prefix}{folder}/",
                     endpoint_url=str(chosen.endpoint_url) if chosen.endpoint_url else None,
                     region=chosen.region,
                     access_key=_revealed(chosen.access_key),

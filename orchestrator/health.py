@@ -43,16 +43,17 @@ class Health:
         further: Mapping[str, object] | None = None,
     ) -> None:
         self._needed: Mapping[str, object] = {"catalog": catalog, "blobs": blobs}
-        self._optional: Mapping[str, object] = {
+        self._optional: dict[str, object] = {
             "cache" if name == "default" else f"cache:{name}": cache
             for name, cache in caches.items()
         } | dict(further or {})
         self._library = library
         self._tasks: Mapping[str, asyncio.Task[None]] = {}
 
-    def watch(self, tasks: Mapping[str, asyncio.Task[None]]) -> None:
-        """Report background work that has ended, as it never should."""
+    def watch(self, tasks: Mapping[str, asyncio.Task[None]], **further: Pingable) -> None:
+        """Report background work that has ended, as it never should; and ask further parts."""
         self._tasks = tasks
+        self._optional |= further
 
     async def report(self) -> Report:
         """Ask all of them now."""

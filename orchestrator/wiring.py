@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 
-from adapters.blobs.filesystem import FilesystemBlobs
 from adapters.catalog.sql import SqlCatalog
 from adapters.lease import FileLease
 from adapters.parser.cell import Limits
@@ -31,13 +31,13 @@ from orchestrator.housekeeping import Housekeeping
 from orchestrator.indexing.library import Library
 from orchestrator.ingestion import errands
 from orchestrator.ingestion.intake import Bounds, Intake
-from orchestrator.ingestion.pace import Pace
 from orchestrator.ingestion.purging import Purger
 from orchestrator.ingestion.quarantine import Quarantine
 from orchestrator.ingestion.records import Records
 from orchestrator.ingestion.scanning import Scanned
 from orchestrator.ingestion.service import Ingestion
 from orchestrator.ingestion.worker import Worker
+from orchestrator.ports.blobs import BlobStore
 from orchestrator.ports.catalog import Catalog
 from orchestrator.ports.queue import Queue
 from orchestrator.settings import Settings, options
@@ -50,6 +50,7 @@ from orchestrator.telemetry.timed import (
     TimedGenerator,
     TimedReranker,
 )
+from orchestrator.workforce import Workforce
 
 log = structlog.get_logger(__name__)
 
@@ -70,15 +71,30 @@ class Application:
     records: Records
     worker: Worker
     parsers: ParserSandbox
+    workforce: Workforce
     housekeeping: Housekeeping
     health: Health
     metrics: Metrics
     persists: bool
 
+    @property
+    def labour(self) -> Mapping[str, Callable[[], Coroutine[Any, Any, None]]]:
+        """What works on documents, in whichever process the settings place it."""
+        return {"worker": self.worker.run, "runner": self.runner.run}
+
+
+@dataclass(frozen=True, slots=True)
+class _Stores:
+    lease: FileLease
+    catalog: Catalog
+    queue: Queue
+    blobs: BlobStore
+    quarantined: BlobStore
+
 
 @asynccontextmanager
 async def open_application(
-    settings: Settings, *, writes: bool, seeds: bool = True, metrics: Metrics | None = None
+    settings: Settings, *, writes: bool, seeds: bool = True, telemetry: Telemetry | None = None
 ) -> AsyncIterator[Application]:
     """Open everything that the settings name, in order; close it in reverse.
 
@@ -89,97 +105,114 @@ async def open_application(
         Misconfigured: when the deployment cannot be opened as configured.
     """
     _require_folder(settings)
-    metrics = metrics or Metrics()
-    telemetry = Telemetry(metrics)
+    telemetry = telemetry or Telemetry(Metrics())
     async with AsyncExitStack() as stack:
-        lease = FileLease(settings.indexes_dir / "lease")
-        stack.callback(lease.release)
-        if writes and not lease.acquire():
-            log.info("lease_taken", effect="local indexes are kept in memory by this process")
-        database = await backends.open_database(settings.catalog, settings, stack)
-        presence = Presence(settings.data_dir / "workers")
-        stack.callback(presence.close)
-        catalog, queue = SqlCatalog(database), LocalQueue(database, presence)
-        blobs = await backends.open_blobs(settings.blobs, settings, stack)
-        quarantined = FilesystemBlobs(settings.data_dir / "quarantine")
+        stores = await _open_stores(settings, stack, writes=writes)
         parsers = await _open_parsers(settings, stack)
-        scanner = backends.open_scanner(settings.scanner)
-        opened = await _open_backends(settings, stack, metrics)
-        assembly = Assembly(settings, opened, catalog, metrics)
-        _check_defaults(settings, assembly)
-        library = Library(
-            catalog, assembly.open_projections, telemetry, persists=lambda: lease.held
-        )
-        assembly.library = library
-        stack.push_async_callback(library.close)
-        purger = Purger(
-            catalog,
-            [blobs, quarantined],
-            list(opened.caches.values()),
-            [*opened.vectors.values(), *opened.keywords.values()],
-            library,
-            persists=lambda: lease.held,
-        )
-        pace = Pace()
-        ingestion = Ingestion(
-            catalog,
-            blobs,
-            parsers,
-            library,
-            purger,
-            telemetry,
-            max_bytes=settings.http.max_upload_bytes,
-            quota_of=settings.quota_of,
-            pace=pace,
-        )
-        stack.push_async_callback(ingestion.close)
-        worker = Worker(
-            catalog,
-            blobs,
-            queue,
-            Scanned(parsers, scanner),
-            assembly.embedder,
-            telemetry,
-            ingestion.arrived,
-            Quarantine(quarantined, blobs, catalog.documents),
-            parallel=parsers.processes,
-            pace=pace,
-        )
-        intake, runner = await _open_intake(settings, stack, catalog, queue, ingestion, telemetry)
-        await ingestion.ensure_workspace(DEFAULT_WORKSPACE, settings.workspace)
-        application = Application(
-            settings=settings,
-            catalog=catalog,
-            library=library,
-            assembly=assembly,
-            answering=Answering(library, assembly.pipeline, assembly.retriever),
-            ingestion=ingestion,
-            intake=intake,
-            queue=queue,
-            runner=runner,
-            records=Records(catalog, blobs, ingestion.arrived),
-            worker=worker,
-            parsers=parsers,
-            housekeeping=Housekeeping(purger, library, lease),
-            health=Health(
-                catalog, blobs, opened.caches, library, {"parser": parsers, "scanner": scanner}
-            ),
-            metrics=metrics,
-            persists=lease.held,
-        )
+        opened = await _open_backends(settings, stack, telemetry.metrics)
+        application = await _assembled(settings, stack, stores, parsers, opened, telemetry)
+        await application.ingestion.ensure_workspace(DEFAULT_WORKSPACE, settings.workspace)
         if seeds:
             await _seed(application)
         yield application
 
 
+async def _assembled(
+    settings: Settings,
+    stack: AsyncExitStack,
+    stores: _Stores,
+    parsers: ParserSandbox,
+    opened: Backends,
+    telemetry: Telemetry,
+) -> Application:
+    catalog, lease = stores.catalog, stores.lease
+    scanner = backends.open_scanner(settings.scanner)
+    assembly = Assembly(settings, opened, catalog, telemetry.metrics)
+    _check_defaults(settings, assembly)
+    library = Library(catalog, assembly.open_projections, telemetry, persists=lambda: lease.held)
+    assembly.library = library
+    stack.push_async_callback(library.close)
+    purger = Purger(
+        catalog,
+        [stores.blobs, stores.quarantined],
+        list(opened.caches.values()),
+        [*opened.vectors.values(), *opened.keywords.values()],
+        library,
+        persists=lambda: lease.held,
+    )
+    ingestion = Ingestion(
+        catalog,
+        stores.blobs,
+        parsers,
+        library,
+        purger,
+        telemetry,
+        max_bytes=settings.http.max_upload_bytes,
+        quota_of=settings.quota_of,
+        pace=telemetry.pace,
+    )
+    stack.push_async_callback(ingestion.close)
+    worker = Worker(
+        catalog,
+        stores.blobs,
+        stores.queue,
+        Scanned(parsers, scanner),
+        assembly.embedder,
+        telemetry,
+        ingestion.arrived,
+        Quarantine(stores.quarantined, stores.blobs, catalog.documents),
+        parallel=parsers.processes,
+    )
+    intake, runner = await _open_intake(settings, stack, stores, ingestion, telemetry)
+    workforce = Workforce(settings, telemetry)
+    return Application(
+        settings=settings,
+        catalog=catalog,
+        library=library,
+        assembly=assembly,
+        answering=Answering(library, assembly.pipeline, assembly.retriever),
+        ingestion=ingestion,
+        intake=intake,
+        queue=stores.queue,
+        runner=runner,
+        records=Records(catalog, stores.blobs, ingestion.arrived),
+        worker=worker,
+        parsers=parsers,
+        workforce=workforce,
+        housekeeping=Housekeeping(purger, library, lease),
+        health=Health(
+            catalog, stores.blobs, opened.caches, library, {"parser": parsers, "scanner": scanner}
+        ),
+        metrics=telemetry.metrics,
+        persists=lease.held,
+    )
+
+
+async def _open_stores(settings: Settings, stack: AsyncExitStack, *, writes: bool) -> _Stores:
+    lease = FileLease(settings.indexes_dir / "lease")
+    stack.callback(lease.release)
+    if writes and not lease.acquire():
+        log.info("lease_taken", effect="local indexes are kept in memory by this process")
+    database = await backends.open_database(settings.catalog, settings, stack)
+    presence = Presence(settings.data_dir / "workers")
+    stack.callback(presence.close)
+    return _Stores(
+        lease,
+        SqlCatalog(database),
+        LocalQueue(database, presence),
+        await backends.open_blobs(settings.blobs, "blobs", settings, stack),
+        await backends.open_blobs(settings.blobs, "quarantine", settings, stack),
+    )
+
+
 async def _open_intake(
     settings: Settings,
     stack: AsyncExitStack,
-    catalog: Catalog,
-    queue: Queue,
+    stores: _Stores,
     ingestion: Ingestion,
     telemetry: Telemetry,
 ) -> tuple[Intake, errands.Runner]:
+    catalog, queue = stores.catalog, stores.queue
     chosen, max_jobs = settings.web, settings.queue.max_jobs
     opened = open_web(
         chosen.allowed_networks, page_bytes=chosen.max_page_bytes, timeout_s=chosen.page_timeout_s

@@ -19,7 +19,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD: Final = "0003"
+HEAD: Final = "0004"
 """The newest migration; `tests/unit` proves that it is, and that it makes these tables."""
 
 metadata = MetaData()
@@ -174,6 +174,8 @@ jobs = Table(
     Column("claimed_by", Text),
     Column("claimed_until", Float),
     Column("created_at", Float, nullable=False),
+    Column("due_at", Float, nullable=False, server_default="0"),
+    Column("sent_at", Float),
     Index("ix_jobs_document", "document_id"),
     sqlite_autoincrement=True,
 )

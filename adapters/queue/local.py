@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import ColumnElement, delete, func, or_, select, update
 
 from adapters.catalog.database import Database
 from adapters.catalog.schema import documents, jobs, versions
@@ -28,8 +28,7 @@ class LocalQueue:
             await self.release(dead)
             self._presence.forget(dead)
         now = time.time()
-        free = or_(jobs.c.claimed_until.is_(None), jobs.c.claimed_until < now)
-        oldest = select(jobs.c.id).where(free).order_by(jobs.c.id).limit(limit)
+        oldest = select(jobs.c.id).where(*free(now)).order_by(jobs.c.id).limit(limit)
         async with self._database.read() as connection:
             if (await connection.execute(oldest.limit(1))).first() is None:
                 return []
@@ -65,6 +64,15 @@ class LocalQueue:
                 .values(claimed_by=None, claimed_until=None, attempts=attempts)
             )
 
+    async def postpone(self, job: Job, *, seconds: float) -> None:
+        """Drop the claim, and say from when on there may be another."""
+        async with self._database.write() as connection:
+            await connection.execute(
+                update(jobs)
+                .where(jobs.c.id == job.id)
+                .values(claimed_by=None, claimed_until=None, due_at=time.time() + seconds)
+            )
+
     async def fail(self, job: Job, reason: str) -> None:
         """Drop the job and mark its document, unless a newer version has come."""
         async with self._database.write() as connection:
@@ -85,8 +93,17 @@ class LocalQueue:
     async def backlog(self) -> Backlog:
         """Count the rows that no claim covers."""
         now = time.time()
-        free = or_(jobs.c.claimed_until.is_(None), jobs.c.claimed_until < now)
-        query = select(func.count(), func.min(jobs.c.created_at)).where(free)
+        query = select(func.count(), func.min(jobs.c.created_at)).where(unclaimed(now))
         async with self._database.read() as connection:
             waiting, oldest = (await connection.execute(query)).one()
         return Backlog(waiting, max(0.0, now - oldest) if oldest else 0.0)
+
+
+def unclaimed(now: float) -> ColumnElement[bool]:
+    """A job that no worker holds."""
+    return or_(jobs.c.claimed_until.is_(None), jobs.c.claimed_until < now)
+
+
+def free(now: float) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """One that may be taken."""
+    return unclaimed(now), jobs.c.due_at <= now

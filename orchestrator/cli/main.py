@@ -67,6 +67,18 @@ def serve(
 
 
 @app.command()
+def worker(
+    attached: Annotated[
+        bool, typer.Option(hidden=True, help="Started by a server, which says what to do.")
+    ] = False,
+) -> None:
+    """Index what is handed in, apart from any server, until interrupted; start as many as serve."""
+    from orchestrator.cli.working import work, work_attached
+
+    run(work_attached() if attached else work())
+
+
+@app.command()
 def ingest(
     paths: Annotated[
         list[Path],

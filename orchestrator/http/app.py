@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 import structlog
 from fastapi import FastAPI
@@ -20,7 +21,8 @@ from orchestrator.indexing.library import Library
 from orchestrator.settings import Settings
 from orchestrator.settings.tree import HttpSettings
 from orchestrator.telemetry.metrics import Metrics
-from orchestrator.wiring import open_application
+from orchestrator.telemetry.observer import Telemetry
+from orchestrator.wiring import Application, open_application
 
 log = structlog.get_logger(__name__)
 
@@ -39,7 +41,7 @@ def create_app(settings: Settings, metrics: Metrics | None = None) -> FastAPI:
         async with AsyncExitStack() as stack:
             try:
                 application = await stack.enter_async_context(
-                    open_application(settings, writes=True, metrics=measured)
+                    open_application(settings, writes=True, telemetry=Telemetry(measured))
                 )
                 await _warm_up(application.library)
             except RagError as error:
@@ -47,12 +49,12 @@ def create_app(settings: Settings, metrics: Metrics | None = None) -> FastAPI:
                 raise
             app.state.application = application
             background = {
-                "worker": asyncio.create_task(application.worker.run()),
-                "runner": asyncio.create_task(application.runner.run()),
-                "housekeeping": asyncio.create_task(application.housekeeping.run()),
+                name: asyncio.create_task(run()) for name, run in _background(application).items()
             }
-            application.health.watch(background)
-            application.parsers.warm()
+            if "workforce" in background:
+                application.health.watch(background, worker=application.workforce)
+            else:
+                application.health.watch(background)
             _settle_garbage()
             log.info("started", profile=settings.profile, version=__version__)
             try:
@@ -110,6 +112,19 @@ def _limits(http: HttpSettings) -> dict[str, tuple[int, int]]:
         "/v1/documents:text": (http.max_text_bytes, http.max_text_bytes),
         "/v1/documents:qa": (http.max_text_bytes, http.max_text_bytes),
     }
+
+
+def _background(application: Application) -> Mapping[str, Callable[[], Coroutine[Any, Any, None]]]:
+    """What this process does beside answering."""
+    always = {"housekeeping": application.housekeeping.run}
+    match application.settings.worker.placement:
+        case "inline":
+            application.parsers.warm()
+            return {**always, **application.labour}
+        case "subprocess":
+            return {**always, "workforce": application.workforce.run}
+        case "external":
+            return always
 
 
 async def _warm_up(library: Library) -> None:

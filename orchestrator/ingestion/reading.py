@@ -28,9 +28,9 @@ class Stopwatch:
         self._seconds[stage] = now - self._at
         self._at = now
 
-    def timings(self, *, embedding: float) -> Mapping[str, float]:
-        """Every stage and the total, to the millisecond; `embedding` is what its batch took."""
-        seconds = {**self._seconds, "embedding": embedding, "total": self._since_queued()}
+    def timings(self, **further: float) -> Mapping[str, float]:
+        """Every stage that has ended, those given, and the total; to the millisecond."""
+        seconds = {**self._seconds, **further, "total": self._since_queued()}
         return {stage: round(one, 3) for stage, one in seconds.items()}
 
     def _since_queued(self) -> float:

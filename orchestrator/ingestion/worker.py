@@ -7,8 +7,8 @@ import contextlib
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
 from orchestrator.domain.documents import Piece, Reading, Stage, text_hash
@@ -16,7 +16,6 @@ from orchestrator.domain.errors import Conflict, NotFound, RagError, Rejected, U
 from orchestrator.domain.likeness import sketch
 from orchestrator.domain.workspaces import WorkspaceConfig
 from orchestrator.ingestion.cutting import cut
-from orchestrator.ingestion.pace import Pace
 from orchestrator.ingestion.quarantine import Quarantine
 from orchestrator.ingestion.reading import Stopwatch, reading_of
 from orchestrator.ports.blobs import BlobStore
@@ -29,19 +28,57 @@ BATCH: Final = 32
 CLAIM_S: Final = 15.0
 IDLE_S: Final = 0.25
 RETRY_S: Final = 1.0
+LATER_S: Final = 20.0
+"""For so long, for each attempt, a document stays back whose own file or parser is out of reach."""
+OUTAGE: Final = 3
+"""So many documents held up, and none at its end, are taken for an outage."""
 MAX_ATTEMPTS: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """How a document came to its end: `reason` is None where it was indexed.
+
+    `seconds` are those of each stage that it came through, `size` is in bytes.
+    """
+
+    document_id: str
+    media_type: str
+    size: int
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    warnings: int = 0
+    reason: str | None = None
+
+    @property
+    def outcome(self) -> str:
+        """`indexed`, `partial` where not all of it could be read, or `failed`."""
+        if self.reason is not None:
+            return "failed"
+        return "partial" if self.warnings else "indexed"
 
 
 class Observer(Protocol):
     """What an operator wants to hear of."""
 
-    def ingested(self, document_id: str, error: str | None) -> None:
-        """A document came to its end: published, or failed for the reason given."""
+    def ingested(self, one: Ingested) -> None:
+        """A document came to its end."""
+        ...
+
+    def worked(self, documents: int, seconds: float) -> None:
+        """So many documents came to their end in so many seconds of work."""
         ...
 
     def worker_waits(self, error: RagError) -> None:
         """A dependency is down; the worker will try again."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A document that something out of reach holds up."""
+
+    job: Job
+    error: Unavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +113,6 @@ class Worker:
         quarantine: Quarantine,
         *,
         parallel: int = 1,
-        pace: Pace | None = None,
     ) -> None:
         self._catalog = catalog
         self._blobs = blobs
@@ -87,7 +123,6 @@ class Worker:
         self._arrived = arrived
         self._quarantine = quarantine
         self._turns = asyncio.Semaphore(parallel)
-        self._pace = pace or Pace()
         self._name = uuid.uuid4().hex
         self._unusable: set[str] = set()
 
@@ -133,10 +168,19 @@ class Worker:
                 self._observer.worker_waits(error)
                 self._unusable.add(uid)  # its jobs stay claimed, out of the way of others
                 continue
-            await self._publish(await self._prepare_all(group, config, embedder), embedder)
+            await self._work(group, config, embedder)
             worked += len(group)
-        self._pace.worked(worked, time.monotonic() - began)
+        self._observer.worked(worked, time.monotonic() - began)
         return len(jobs)
+
+    async def _work(self, jobs: Sequence[Job], config: WorkspaceConfig, embedder: Embedder) -> None:
+        """Bring the jobs to their end; those that are held up do not hold up the others."""
+        found = await self._prepare_all(jobs, config, embedder)
+        await self._publish([one for one in found if isinstance(one, _Prepared)], embedder)
+        for one in found:
+            if isinstance(one, _Held):
+                self._observer.worker_waits(one.error)
+                await self._queue.postpone(one.job, seconds=LATER_S * one.job.attempts)
 
     async def _repaired(self) -> bool:
         """Whether a workspace that could not be worked on can be now."""
@@ -149,14 +193,29 @@ class Worker:
 
     async def _prepare_all(
         self, jobs: Sequence[Job], config: WorkspaceConfig, embedder: Embedder
-    ) -> list[_Prepared]:
-        async def in_turn(job: Job) -> _Prepared | None:
+    ) -> list[_Prepared | _Held | None]:
+        """What became of each.
+
+        Raises:
+            Unavailable: when the first few, or all, are held up: then it is not for what they are.
+        """
+        held, ended = 0, 0
+
+        async def in_turn(job: Job) -> _Prepared | _Held | None:
+            nonlocal held, ended
             async with self._turns:
-                return await self._prepare(job, config, embedder)
+                found = await self._prepare(job, config, embedder)
+            if not isinstance(found, _Held):
+                ended += 1
+                return found
+            held += 1
+            if not ended and held == min(OUTAGE, len(jobs)):
+                raise found.error
+            return found
 
         tasks = [asyncio.create_task(in_turn(job)) for job in jobs]
         try:
-            return [one for task in tasks if (one := await task)]
+            return [await task for task in tasks]
         finally:
             for task in tasks:
                 task.cancel()
@@ -164,14 +223,14 @@ class Worker:
 
     async def _prepare(
         self, job: Job, config: WorkspaceConfig, embedder: Embedder
-    ) -> _Prepared | None:
+    ) -> _Prepared | _Held | None:
         work = await self._catalog.documents.work(job.document_id, job.version)
         if work is None:
             return None
-        if job.attempts > MAX_ATTEMPTS:
-            await self._fail(job, f"gave up after {MAX_ATTEMPTS} attempts")
-            return None
         watch = Stopwatch(work.document.queued_at or work.document.created_at)
+        if job.attempts > MAX_ATTEMPTS:
+            await self._fail(job, work, watch, f"gave up after {MAX_ATTEMPTS} attempts")
+            return None
         try:
             async with self._blobs.local(work.blob_key) as file:
                 parsed = await self._parsers.parse(file, work.document.media_type)
@@ -179,14 +238,15 @@ class Worker:
             title, pieces, texts = await cut(parsed, work, config.chunking, embedder)
             likeness = await asyncio.to_thread(sketch, parsed.text)
             watch.ended("chunking")
-        except Unavailable:
-            raise
+        except Unavailable as error:
+            return _Held(job, error)
         except RagError as error:
             await self._quarantine.consider(work, error)
-            await self._fail(job, error.detail)
+            await self._fail(job, work, watch, error.detail)
             return None
         except Exception as error:  # noqa: BLE001  # a parser may fail in any way; only this document does
-            await self._fail(job, f"the parser failed: {type(error).__name__}: {error}")
+            reason = f"the parser failed: {type(error).__name__}: {error}"
+            await self._fail(job, work, watch, reason)
             return None
         return _Prepared(job, work, title, pieces, texts, reading_of(parsed), watch, likeness)
 
@@ -220,11 +280,24 @@ class Worker:
         )
         for one in prepared:
             await self._quarantine.release(f"{one.job.workspace}/{one.job.document_id}")
-            self._observer.ingested(one.job.document_id, None)
+            self._observer.ingested(
+                Ingested(
+                    one.job.document_id,
+                    one.work.document.media_type,
+                    one.work.document.size,
+                    one.watch.timings(embedding=embedding),
+                    len(one.reading.warnings),
+                )
+            )
 
-    async def _fail(self, job: Job, reason: str) -> None:
+    async def _fail(self, job: Job, work: Work, watch: Stopwatch, reason: str) -> None:
         await self._queue.fail(job, reason)
-        self._observer.ingested(job.document_id, reason)
+        document = work.document
+        self._observer.ingested(
+            Ingested(
+                document.id, document.media_type, document.size, watch.timings(), reason=reason
+            )
+        )
 
     async def _idle(self) -> None:
         self._arrived.clear()

@@ -44,6 +44,10 @@ class Queue(Protocol):
         """Give back every job that the worker still holds; if not `tried`, it was no attempt."""
         ...
 
+    async def postpone(self, job: Job, *, seconds: float) -> None:
+        """Give back one job, to be taken no sooner than that; the attempt counts."""
+        ...
+
     async def fail(self, job: Job, reason: str) -> None:
         """End a job that cannot succeed; its document is `failed`, for the reason given."""
         ...

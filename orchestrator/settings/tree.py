@@ -11,7 +11,7 @@ import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import yaml
 from pydantic import (
@@ -134,6 +134,24 @@ class ParsingSettings(BaseModel):
     )
 
 
+class WorkerSettings(BaseModel):
+    """Where documents are read and indexed; times in seconds.
+
+    In `subprocess`es that the server starts and keeps alive, `inline` in the server's own process,
+    or in `external` processes, each a `rag worker`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    placement: Literal["subprocess", "inline", "external"] = "subprocess"
+    processes: int = Field(default=1, ge=1, le=64, description="that the server starts")
+    niceness: int = Field(default=10, ge=0, le=19, description="questions are answered first")
+    stop_s: float = Field(default=10.0, gt=0, description="for one that is told to stop")
+    metrics_port: int = Field(
+        default=0, ge=0, le=65535, description="at which `rag worker` shows its metrics; 0: none"
+    )
+
+
 class Settings(BaseSettings):
     """Everything that a deployment can choose."""
 
@@ -153,6 +171,7 @@ class Settings(BaseSettings):
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
     http: HttpSettings = HttpSettings()
     parsing: ParsingSettings = ParsingSettings()
+    worker: WorkerSettings = WorkerSettings()
     workspace: WorkspaceConfig = WorkspaceConfig()
     sources: SourceSettings = SourceSettings()
     web: WebSettings = WebSettings()

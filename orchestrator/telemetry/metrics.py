@@ -6,6 +6,24 @@ from typing import Final
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 
+from orchestrator.domain.documents import QA_MEDIA_TYPE
+
+FORMATS: Final = {
+    "application/json": "json",
+    "application/pdf": "pdf",
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation": "pptx",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "docx",
+    "application/zip": "zip",
+    "text/csv": "csv",
+    "text/html": "html",
+    "text/markdown": "markdown",
+    "text/plain": "text",
+    "text/tab-separated-values": "csv",
+    QA_MEDIA_TYPE: "qa",
+}
+"""The label of each media type; any other is `other`."""
+LONG_SECONDS: Final = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
@@ -39,7 +57,23 @@ class Metrics:
         self.active = Gauge("rag_active_requests", "Requests in progress.", registry=registry)
         self.errors = Counter("rag_errors", "Errors by code.", ["code"], registry=registry)
         self.documents = Counter(
-            "rag_documents", "Documents that came to an end.", ["outcome"], registry=registry
+            "rag_documents",
+            "Documents that came to an end.",
+            ["outcome", "format"],
+            registry=registry,
+        )
+        self.ingestion_seconds = Histogram(
+            "rag_ingestion_duration_seconds",
+            "Time of a document in one stage, or in all.",
+            ["format", "stage"],
+            buckets=LONG_SECONDS,
+            registry=registry,
+        )
+        self.ingestion_bytes = Counter(
+            "rag_ingestion_bytes",
+            "Size of the documents that came to an end.",
+            ["format"],
+            registry=registry,
         )
         self.queue_depth = Gauge(
             "rag_queue_depth",

@@ -5,16 +5,19 @@ from __future__ import annotations
 import structlog
 
 from orchestrator.domain.errors import RagError
-from orchestrator.telemetry.metrics import Metrics
+from orchestrator.ingestion.pace import Pace
+from orchestrator.ingestion.worker import Ingested
+from orchestrator.telemetry.metrics import FORMATS, Metrics
 
 log = structlog.get_logger(__name__)
 
 
 class Telemetry:
-    """The observer of the library, of ingestion and of the worker."""
+    """The observer of the library, of ingestion and of the worker; `pace` is the worker's."""
 
     def __init__(self, metrics: Metrics) -> None:
         self.metrics = metrics
+        self.pace = Pace()
 
     def dropped(self, workspace: str, chunk_id: int) -> None:
         """Count and log a chunk that hydration had to hold back."""
@@ -25,11 +28,19 @@ class Telemetry:
         """Log an error of background work on a workspace."""
         log.error("follower_failed", workspace=workspace, error=str(error))
 
-    def ingested(self, document_id: str, error: str | None) -> None:
-        """Count a document's outcome, and log why it failed."""
-        self.metrics.documents.labels("failed" if error else "indexed").inc()
-        if error:
-            log.warning("document_failed", document_id=document_id, reason=error)
+    def ingested(self, one: Ingested) -> None:
+        """Count a document's outcome, bytes and seconds, and log why it failed."""
+        kind = FORMATS.get(one.media_type, "other")
+        self.metrics.documents.labels(one.outcome, kind).inc()
+        self.metrics.ingestion_bytes.labels(kind).inc(one.size)
+        for stage, seconds in one.seconds.items():
+            self.metrics.ingestion_seconds.labels(kind, stage).observe(seconds)
+        if one.reason is not None:
+            log.warning("document_failed", document_id=one.document_id, reason=one.reason)
+
+    def worked(self, documents: int, seconds: float) -> None:
+        """Learn how fast documents are worked on."""
+        self.pace.worked(documents, seconds)
 
     def purge_failed(self, document_id: str, error: BaseException) -> None:
         """Log a purge that ended before it had tried every store."""

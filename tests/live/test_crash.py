@@ -23,6 +23,7 @@ from orchestrator.domain.answers import Query
 from orchestrator.domain.identity import DEFAULT_WORKSPACE, Scope
 from orchestrator.settings import load
 from orchestrator.telemetry.metrics import Metrics
+from orchestrator.telemetry.observer import Telemetry
 from orchestrator.wiring import Application, open_application
 from tests.live.processes import environment, run_rag, serve, start_rag, wait_for
 
@@ -74,7 +75,7 @@ async def opened(data_dir: Path, variables: dict[str, str]) -> AsyncIterator[App
             patch.setenv(name, value)
         settings = load(profile="mock", data_dir=data_dir)
     metrics = Metrics(CollectorRegistry())
-    async with open_application(settings, writes=True, metrics=metrics) as application:
+    async with open_application(settings, writes=True, telemetry=Telemetry(metrics)) as application:
         yield application
 
 

@@ -14,6 +14,7 @@ from orchestrator.domain.documents import Upload
 from orchestrator.domain.identity import DEFAULT_WORKSPACE, Scope
 from orchestrator.settings import load
 from orchestrator.telemetry.metrics import Metrics
+from orchestrator.telemetry.observer import Telemetry
 from orchestrator.wiring import open_application
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -46,7 +47,9 @@ async def test_samples_are_answered_from_the_right_source_or_refused(
 
 
 async def _asked(settings) -> dict[str, Answer]:
-    async with open_application(settings, writes=True, metrics=Metrics(CollectorRegistry())) as app:
+    async with open_application(
+        settings, writes=True, telemetry=Telemetry(Metrics(CollectorRegistry()))
+    ) as app:
         documents = SAMPLES / "documents"
         for path in sorted(documents.rglob("*.*")):
             source_id = path.relative_to(documents).as_posix()

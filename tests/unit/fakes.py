@@ -17,6 +17,7 @@ from orchestrator.domain.errors import NotFound, RagError
 from orchestrator.domain.identity import EVERYONE
 from orchestrator.domain.passages import Hit
 from orchestrator.domain.workspaces import Workspace, WorkspaceConfig
+from orchestrator.ingestion.worker import Ingested
 from orchestrator.ports.catalog import Delta, Rights, Row
 from tests.builders import chunk, ids_of
 
@@ -176,6 +177,7 @@ class Watcher:
         self.dropped_chunks: list[tuple[str, int]] = []
         self.stumbles: list[tuple[str, BaseException]] = []
         self.outcomes: dict[str, str | None] = {}
+        self.batches: list[tuple[int, float]] = []
         self.waits: list[RagError] = []
         self.failed_purges: list[tuple[str, BaseException]] = []
 
@@ -185,8 +187,11 @@ class Watcher:
     def stumbled(self, workspace: str, error: BaseException) -> None:
         self.stumbles.append((workspace, error))
 
-    def ingested(self, document_id: str, error: str | None) -> None:
-        self.outcomes[document_id] = error
+    def ingested(self, one: Ingested) -> None:
+        self.outcomes[one.document_id] = one.reason
+
+    def worked(self, documents: int, seconds: float) -> None:
+        self.batches.append((documents, seconds))
 
     def worker_waits(self, error: RagError) -> None:
         self.waits.append(error)

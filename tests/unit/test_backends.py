@@ -106,7 +106,7 @@ async def test_a_blob_store_is_opened_by_its_kind(tmp_path, monkeypatch, chosen,
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     found = settings(tmp_path, blobs=chosen)
     async with AsyncExitStack() as stack:
-        assert type(await backends.open_blobs(found.blobs, found, stack)) is adapter
+        assert type(await backends.open_blobs(found.blobs, "blobs", found, stack)) is adapter
 
 
 def test_half_of_a_pair_of_keys_is_refused(tmp_path):
@@ -122,7 +122,7 @@ async def test_a_library_that_is_missing_is_told_with_what_to_install(tmp_path, 
     found = settings(tmp_path, blobs=S3)
 
     with pytest.raises(Misconfigured, match=r"pip install 'rag-orchestrator\[s3\]'"):
-        await backends.open_blobs(found.blobs, found, AsyncExitStack())
+        await backends.open_blobs(found.blobs, "blobs", found, AsyncExitStack())
 
 
 async def test_stores_of_two_names_share_no_folder(tmp_path):

@@ -162,7 +162,7 @@ async def test_a_document_is_uploaded_answered_from_and_deleted(http):
     assert (after["sources"], after["answerable"]) == ([], False)
     metrics = (await http.get("/metrics")).text
     assert "rag_queries_total 3.0" in metrics
-    assert 'rag_documents_total{outcome="indexed"} 1.0' in metrics
+    assert 'rag_documents_total{format="text",outcome="indexed"} 1.0' in metrics
 
 
 async def test_a_service_that_lacks_nothing_is_ready(http):
@@ -186,7 +186,7 @@ async def test_a_service_that_lacks_nothing_is_ready(http):
 
 async def test_a_service_whose_worker_has_stopped_is_not_ready(http):
     health = http.app.state.application.health
-    (worker, *_) = health._tasks.values()
+    worker = health._tasks["worker"]
     worker.cancel()
     await until(worker.done)
 

@@ -13,7 +13,6 @@ from adapters.embedder.mock import MockEmbedder
 from adapters.parser.registry import ParserRegistry
 from orchestrator.domain.documents import Document, Status
 from orchestrator.domain.errors import NotFound, RagError
-from orchestrator.ingestion.pace import Pace
 from orchestrator.ingestion.quarantine import Quarantine
 from orchestrator.ingestion.worker import Worker
 from orchestrator.ports.catalog import Work
@@ -75,7 +74,8 @@ class Store:
 class Office:
     """Everything that a worker is handed, and what it did with it.
 
-    `down` is raised by what it names: `claim`, `get`, `publish`, `renew` or `release`.
+    `down` is raised by what it names: `claim`, `get`, `publish`, `renew` or `release`;
+    `lost` by the blob of that key.
     """
 
     def __init__(self, parsers: Any = None, *, parallel: int = 1) -> None:
@@ -88,11 +88,12 @@ class Office:
         self.table: dict[bytes, Any] = {}
         self.published: list[list[Any]] = []
         self.failed: dict[str, str] = {}
+        self.postponed: dict[str, float] = {}
         self.calls: list[str] = []
         self.stages: list[tuple[Any, list[str]]] = []
         self.down: dict[str, RagError] = {}
+        self.lost: dict[str, RagError] = {}
         self.arrived = asyncio.Event()
-        self.pace = Pace()
         catalog: Any = type("Catalog", (), {})()
         catalog.workspaces = self.catalog
         catalog.documents = catalog.vectors = catalog.log = self
@@ -107,7 +108,6 @@ class Office:
             self.arrived,
             Quarantine(self.quarantined, self, self),  # type: ignore[arg-type]  # blobs, documents
             parallel=parallel,
-            pace=self.pace,
         )
 
     def hand_in(
@@ -150,6 +150,10 @@ class Office:
         ]
         self.claimed, self.jobs = [], [*back, *self.jobs]
 
+    async def postpone(self, job: Job, *, seconds: float) -> None:
+        self._asked("postpone")
+        self.postponed[job.document_id] = seconds
+
     async def fail(self, job: Job, reason: str) -> None:
         self._asked("fail")
         self.failed[job.document_id] = reason
@@ -165,6 +169,8 @@ class Office:
     @asynccontextmanager
     async def local(self, key: str) -> Any:
         self._asked("get")
+        if key in self.lost:
+            raise self.lost[key]
         if key not in self.stored:
             raise NotFound(f"no blob is stored under '{key}'")
         with NamedTemporaryFile() as file:

@@ -11,7 +11,7 @@ from orchestrator.domain.documents import ParsedDocument, Stage, text_hash
 from orchestrator.domain.errors import Conflict, Rejected, Unavailable
 from orchestrator.domain.likeness import sketch
 from orchestrator.domain.workspaces import Chunking, WorkspaceConfig
-from orchestrator.ingestion.worker import BATCH, CLAIM_S, IDLE_S, MAX_ATTEMPTS, RETRY_S
+from orchestrator.ingestion.worker import BATCH, CLAIM_S, IDLE_S, LATER_S, MAX_ATTEMPTS, RETRY_S
 from tests.unit.fakes import hurried, until, workspace
 from tests.unit.ingestion.office import Office
 
@@ -166,13 +166,38 @@ async def test_a_batch_notes_its_stage_once_and_only_where_there_is_something_to
     assert office.stages == [(Stage.EMBEDDING, ["d1", "d2"])]
 
 
-async def test_the_pace_is_learnt_from_every_batch(office):
-    before = office.pace.estimate(1)
+async def test_it_is_told_how_long_every_batch_took(office):
     office.hand_in("d1", b"One.")
+    office.hand_in("d2", b"Two.")
 
     await office.worker.step()
 
-    assert 0 < office.pace.estimate(1) < before
+    ((documents, seconds),) = office.watcher.batches
+    assert documents == 2
+    assert 0 < seconds < 10
+
+
+async def test_a_document_whose_file_is_out_of_reach_holds_up_no_other(office):
+    office.hand_in("d1", b"One.", attempts=2)
+    office.hand_in("d2", b"Two.")
+    office.lost["blob of d1"] = Unavailable("blobs", "an error of the disk")
+
+    await office.worker.step()
+
+    assert list(published(office)) == ["d2"]
+    assert office.postponed == {"d1": 2 * LATER_S}
+    assert office.watcher.waits == [office.lost["blob of d1"]]
+
+
+async def test_where_every_file_is_out_of_reach_none_is_postponed(office):
+    office.hand_in("d1", b"One.")
+    office.hand_in("d2", b"Two.")
+    office.lost = {f"blob of {one}": Unavailable("blobs", "gone") for one in ("d1", "d2")}
+
+    with pytest.raises(Unavailable):
+        await office.worker.step()
+
+    assert (office.published, office.postponed) == ([], {})
 
 
 async def test_documents_of_several_workspaces_are_published_apart(office):
@@ -448,7 +473,7 @@ async def test_as_many_documents_are_parsed_at_once_as_there_are_processes(paral
 async def test_an_outage_ends_what_else_is_being_parsed():
     class Failing(Slow):
         async def parse(self, file, media_type):
-            if file.read_text() == "Text 1.":
+            if file.read_text() != "Text 1.":
                 raise Unavailable("the parser", "gone")
             return await super().parse(file, media_type)
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from orchestrator.domain.errors import Unavailable
+from orchestrator.ingestion.worker import Ingested
 from orchestrator.telemetry.metrics import Metrics
 from orchestrator.telemetry.observer import Telemetry
 
@@ -33,6 +36,8 @@ def test_metrics_have_the_names_that_dashboards_use(metrics):
         "rag_active_requests": "gauge",
         "rag_errors": "counter",
         "rag_documents": "counter",
+        "rag_ingestion_duration_seconds": "histogram",
+        "rag_ingestion_bytes": "counter",
         "rag_queue_depth": "gauge",
         "rag_queue_oldest_seconds": "gauge",
         "rag_hydration_drops": "counter",
@@ -62,12 +67,27 @@ def test_a_dropped_chunk_is_counted(metrics):
 def test_documents_are_counted_by_their_outcome(metrics):
     telemetry = Telemetry(metrics)
 
-    telemetry.ingested("d1", None)
-    telemetry.ingested("d2", "not text")
-    telemetry.ingested("d3", "not text")
+    telemetry.ingested(Ingested("d1", "application/pdf", 10))
+    telemetry.ingested(Ingested("d2", "application/pdf", 10, warnings=1))
+    telemetry.ingested(Ingested("d3", "text/plain", 10, reason="not text"))
+    telemetry.ingested(Ingested("d4", "text/x-new", 10, reason="not text"))
 
-    assert value(metrics, "rag_documents_total", outcome="indexed") == 1
-    assert value(metrics, "rag_documents_total", outcome="failed") == 2
+    counted = partial(value, metrics, "rag_documents_total")
+    assert counted(outcome="indexed", format="pdf") == 1
+    assert counted(outcome="partial", format="pdf") == 1
+    assert counted(outcome="failed", format="text") == 1
+    assert counted(outcome="failed", format="other") == 1
+
+
+def test_seconds_and_bytes_of_documents_are_told_by_format_and_stage(metrics):
+    telemetry = Telemetry(metrics)
+
+    telemetry.ingested(Ingested("d1", "application/pdf", 10, {"parsing": 1.5, "total": 4.0}))
+    telemetry.ingested(Ingested("d2", "application/pdf", 30, {"parsing": 0.5}, reason="broken"))
+
+    seconds = partial(value, metrics, "rag_ingestion_duration_seconds_sum", format="pdf")
+    assert value(metrics, "rag_ingestion_bytes_total", format="pdf") == 40
+    assert (seconds(stage="parsing"), seconds(stage="total")) == (2.0, 4.0)
 
 
 def test_troubles_of_background_work_are_logged(metrics, capsys):
@@ -75,7 +95,7 @@ def test_troubles_of_background_work_are_logged(metrics, capsys):
 
     telemetry.stumbled("legal", Unavailable("catalog", "locked"))
     telemetry.worker_waits(Unavailable("blobs", "gone"))
-    telemetry.ingested("d2", "not text")
+    telemetry.ingested(Ingested("d2", "text/plain", 10, reason="not text"))
     telemetry.purge_failed("d3", ValueError("a defect"))
 
     text = "".join(capsys.readouterr())
