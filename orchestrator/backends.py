@@ -18,6 +18,7 @@ from orchestrator.ports.cache import Cache
 from orchestrator.ports.embedder import Embedder
 from orchestrator.ports.generator import Generator
 from orchestrator.ports.indexes import KeywordStore, VectorStore
+from orchestrator.ports.queue import Queue
 from orchestrator.ports.reranker import Reranker
 from orchestrator.ports.scanner import Scanner
 from orchestrator.settings import Settings, options
@@ -124,6 +125,35 @@ async def open_blobs(
     assert_never(chosen)
 
 
+async def open_queue(
+    chosen: options.QueueOptions, database: Database, settings: Settings, stack: AsyncExitStack
+) -> Queue:
+    """A queue over the catalog's database; no broker is connected until it is used."""
+    match chosen:
+        case options.LocalQueueOptions():
+            from adapters.presence import Presence
+            from adapters.queue.local import LocalQueue
+
+            presence = Presence(settings.data_dir / "workers")
+            stack.callback(presence.close)
+            return LocalQueue(database, presence)
+        case options.KafkaQueueOptions():
+            with _extra("kafka"):
+                from adapters.queue.broker import open_broker
+                from adapters.queue.kafka import KafkaQueue
+
+            broker = await stack.enter_async_context(
+                open_broker(
+                    _kafka(chosen),
+                    topic=chosen.topic,
+                    group=chosen.group,
+                    timeout_s=chosen.timeout_s,
+                )
+            )
+            return KafkaQueue(database, broker)
+    assert_never(chosen)
+
+
 def open_vectors(chosen: options.VectorOptions, name: str, settings: Settings) -> VectorStore:
     """A vector store; each name has a folder of its own."""
     match chosen:
@@ -213,6 +243,19 @@ def open_scanner(chosen: options.ScannerOptions) -> Scanner:
                 timeout_s=chosen.timeout_s,
             )
     assert_never(chosen)
+
+
+def _kafka(chosen: options.KafkaQueueOptions) -> Mapping[str, str]:
+    """The options as librdkafka names them."""
+    given = {
+        "bootstrap.servers": chosen.servers,
+        "security.protocol": chosen.security,
+        "sasl.mechanism": chosen.mechanism if chosen.security.startswith("sasl") else None,
+        "sasl.username": chosen.username,
+        "sasl.password": _revealed(chosen.password),
+        "ssl.ca.location": str(chosen.ca_file) if chosen.ca_file else None,
+    }
+    return {name: value for name, value in given.items() if value is not None}
 
 
 @contextmanager

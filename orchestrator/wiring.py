@@ -15,8 +15,6 @@ from adapters.lease import FileLease
 from adapters.parser.cell import Limits
 from adapters.parser.frames import Order
 from adapters.parser.sandbox import ParserSandbox, open_sandbox
-from adapters.presence import Presence
-from adapters.queue.local import LocalQueue
 from adapters.retriever.mock import OverlapStore, read_corpus
 from adapters.web.fetching import open_web
 from adapters.web.places import AllowedPlaces
@@ -30,6 +28,7 @@ from orchestrator.health import Health
 from orchestrator.housekeeping import Housekeeping
 from orchestrator.indexing.library import Library
 from orchestrator.ingestion import errands
+from orchestrator.ingestion.dispatching import Dispatcher
 from orchestrator.ingestion.intake import Bounds, Intake
 from orchestrator.ingestion.purging import Purger
 from orchestrator.ingestion.quarantine import Quarantine
@@ -70,6 +69,7 @@ class Application:
     runner: errands.Runner
     records: Records
     worker: Worker
+    dispatcher: Dispatcher
     parsers: ParserSandbox
     workforce: Workforce
     housekeeping: Housekeeping
@@ -80,7 +80,11 @@ class Application:
     @property
     def labour(self) -> Mapping[str, Callable[[], Coroutine[Any, Any, None]]]:
         """What works on documents, in whichever process the settings place it."""
-        return {"worker": self.worker.run, "runner": self.runner.run}
+        return {
+            "worker": self.worker.run,
+            "runner": self.runner.run,
+            "dispatcher": self.dispatcher.run,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,11 +181,16 @@ async def _assembled(
         runner=runner,
         records=Records(catalog, stores.blobs, ingestion.arrived),
         worker=worker,
+        dispatcher=Dispatcher(stores.queue, ingestion.arrived, telemetry),
         parsers=parsers,
         workforce=workforce,
         housekeeping=Housekeeping(purger, library, lease),
         health=Health(
-            catalog, stores.blobs, opened.caches, library, {"parser": parsers, "scanner": scanner}
+            catalog,
+            stores.blobs,
+            opened.caches,
+            library,
+            {"parser": parsers, "scanner": scanner, "queue": stores.queue},
         ),
         metrics=telemetry.metrics,
         persists=lease.held,
@@ -194,12 +203,10 @@ async def _open_stores(settings: Settings, stack: AsyncExitStack, *, writes: boo
     if writes and not lease.acquire():
         log.info("lease_taken", effect="local indexes are kept in memory by this process")
     database = await backends.open_database(settings.catalog, settings, stack)
-    presence = Presence(settings.data_dir / "workers")
-    stack.callback(presence.close)
     return _Stores(
         lease,
         SqlCatalog(database),
-        LocalQueue(database, presence),
+        await backends.open_queue(settings.queue, database, settings, stack),
         await backends.open_blobs(settings.blobs, "blobs", settings, stack),
         await backends.open_blobs(settings.blobs, "quarantine", settings, stack),
     )

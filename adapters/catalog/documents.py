@@ -218,7 +218,13 @@ async def _replace(connection: AsyncConnection, known: Document, arrival: Arriva
     await connection.execute(
         update(documents)
         .where(documents.c.id == known.id)
-        .values(version=number, status=Status.QUEUED, error=None, updated_at=time.time())
+        .values(
+            version=number,
+            status=Status.QUEUED,
+            error=None,
+            error_code=None,
+            updated_at=time.time(),
+        )
     )
     await connection.execute(delete(jobs).where(jobs.c.document_id == known.id))
     await _enqueue(connection, known.workspace, known.id, number, arrival)
@@ -315,6 +321,7 @@ def document(row: Row[Any]) -> Document:
         created_at=datetime.fromtimestamp(row.created_at, UTC),
         updated_at=datetime.fromtimestamp(row.updated_at, UTC),
         error=row.error,
+        error_code=row.error_code,
         receipt=receipt(row) if row.deleted_at else None,
         stage=_stage(row),
         queued_at=_time(row.queued_at),

@@ -104,7 +104,9 @@ def _touched(workspace: str, revision: int) -> Any:
 
 
 async def _publish(connection: AsyncConnection, publication: Publication) -> None:
-    await connection.execute(delete(jobs).where(jobs.c.id == publication.job_id))
+    done = await connection.execute(delete(jobs).where(jobs.c.id == publication.job_id))
+    if not done.rowcount:  # another worker did it, whose claim came after this one's ended
+        return
     current = (
         await connection.execute(
             select(documents.c.workspace).where(
@@ -136,6 +138,7 @@ async def _publish(connection: AsyncConnection, publication: Publication) -> Non
         .values(
             status=Status.INDEXED,
             error=None,
+            error_code=None,
             title=publication.title,
             chunks=len(publication.pieces),
             revision=revision,

@@ -66,6 +66,7 @@ documents = Table(
     Column("acl", JSON, nullable=False),
     Column("status", Text, nullable=False),
     Column("error", Text),
+    Column("error_code", Text),
     Column("version", Integer, nullable=False),
     Column("chunks", Integer, nullable=False),
     Column("revision", Integer, nullable=False),

@@ -79,6 +79,32 @@ def worker(
 
 
 @app.command()
+def jobs(
+    ids: Annotated[
+        list[str] | None, typer.Argument(help="Of what was given up; none are all of it.")
+    ] = None,
+    dead: Annotated[bool, typer.Option("--dead", help="List what was given up, and why.")] = False,
+    replay: Annotated[
+        bool, typer.Option("--replay", help="Queue what was given up once more.")
+    ] = False,
+    discard: Annotated[
+        bool, typer.Option("--discard", help="Forget what was given up; its documents stay failed.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Say what waits to be indexed; list, replay or discard what was tried too often."""
+    from orchestrator.cli.jobs import settle_dead, show_backlog, show_dead
+
+    if replay and discard:
+        raise typer.BadParameter("--replay and --discard exclude each other")
+    if replay or discard:
+        raise typer.Exit(run(settle_dead(ids or [], again=replay)))
+    if ids:
+        raise typer.BadParameter("ids are for --replay and --discard")
+    run(show_dead(json) if dead else show_backlog(json))
+
+
+@app.command()
 def ingest(
     paths: Annotated[
         list[Path],

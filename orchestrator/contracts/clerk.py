@@ -84,6 +84,7 @@ class Clerk:
 
     async def claim(self) -> Job:
         """The oldest job that is free."""
+        await self.queue.dispatch()
         (job,) = await self.queue.claim(self._worker, limit=1, seconds=CLAIM_S)
         return job
 

@@ -11,10 +11,22 @@ import pytest
 from orchestrator.contracts.clerk import Clerk
 from orchestrator.domain.documents import Status
 from orchestrator.ports.catalog import Catalog
-from orchestrator.ports.queue import Queue
+from orchestrator.ports.queue import GAVE_UP, Job, Queue
 
 LONG_S = 60.0
 SHORT_S = 0.02
+
+
+async def taken(queue: Queue, worker: str, *, limit: int, seconds: float) -> list[Job]:
+    """What the worker gets once jobs are where it looks for them, in however many claims."""
+    await queue.dispatch()
+    found: list[Job] = []
+    while len(found) < limit:
+        more = await queue.claim(worker, limit=limit - len(found), seconds=seconds)
+        if not more:
+            break
+        found += more
+    return found
 
 
 class QueueContract:
@@ -31,127 +43,176 @@ class QueueContract:
         ]
 
     async def test_an_empty_queue_gives_nothing(self, queue: Queue) -> None:
-        jobs = await queue.claim("a", limit=5, seconds=LONG_S)
+        jobs = await taken(queue, "a", limit=5, seconds=LONG_S)
 
         assert list(jobs) == []
 
     async def test_an_upload_is_a_job(self, queue: Queue, clerk: Clerk) -> None:
         document = (await clerk.hand_in()).document
 
-        (job,) = await queue.claim("a", limit=5, seconds=LONG_S)
+        (job,) = await taken(queue, "a", limit=5, seconds=LONG_S)
 
         assert (job.workspace, job.document_id) == (clerk.uid, document.id)
         assert (job.version, job.attempts) == (1, 1)
 
-    async def test_jobs_come_oldest_first_and_no_more_than_the_limit(
+    async def test_a_claim_takes_no_more_jobs_than_its_limit(
         self, queue: Queue, clerk: Clerk
     ) -> None:
         ids = await self.hand_in(clerk, 5)
+        await queue.dispatch()
 
-        first = await queue.claim("a", limit=2, seconds=LONG_S)
-        second = await queue.claim("a", limit=2, seconds=LONG_S)
+        jobs: list[Job] = []
+        while more := await queue.claim("a", limit=2, seconds=LONG_S):
+            assert len(more) <= 2
+            jobs += more
 
-        assert [job.document_id for job in first] == ids[:2]
-        assert [job.document_id for job in second] == ids[2:4]
+        assert sorted(job.document_id for job in jobs) == sorted(ids)
 
     async def test_no_job_is_claimed_by_two(self, queue: Queue, clerk: Clerk) -> None:
         ids = await self.hand_in(clerk, 10)
 
-        claims = [queue.claim(f"worker {number}", limit=3, seconds=LONG_S) for number in range(8)]
+        claims = [taken(queue, f"worker {number}", limit=3, seconds=LONG_S) for number in range(8)]
         jobs = [job.document_id for claimed in await asyncio.gather(*claims) for job in claimed]
 
         assert sorted(jobs) == sorted(ids)
 
     async def test_a_job_returns_when_its_claim_ends(self, queue: Queue, clerk: Clerk) -> None:
         await clerk.hand_in()
-        (first,) = await queue.claim("a", limit=1, seconds=SHORT_S)
+        (first,) = await taken(queue, "a", limit=1, seconds=SHORT_S)
         await asyncio.sleep(2 * SHORT_S)
 
-        (again,) = await queue.claim("b", limit=1, seconds=LONG_S)
+        (again,) = await taken(queue, "b", limit=1, seconds=LONG_S)
 
         assert (again.id, again.attempts) == (first.id, 2)
 
     async def test_a_claim_that_was_renewed_has_not_ended(self, queue: Queue, clerk: Clerk) -> None:
         await self.hand_in(clerk, 2)
-        await queue.claim("a", limit=2, seconds=SHORT_S)
+        await taken(queue, "a", limit=2, seconds=SHORT_S)
         await queue.renew("a", seconds=LONG_S)
         await asyncio.sleep(2 * SHORT_S)
 
-        assert list(await queue.claim("b", limit=2, seconds=LONG_S)) == []
+        assert list(await taken(queue, "b", limit=2, seconds=LONG_S)) == []
 
     async def test_renewing_extends_nobody_elses_claim(self, queue: Queue, clerk: Clerk) -> None:
         await clerk.hand_in()
-        await queue.claim("a", limit=1, seconds=SHORT_S)
+        await taken(queue, "a", limit=1, seconds=SHORT_S)
         await queue.renew("b", seconds=LONG_S)
         await asyncio.sleep(2 * SHORT_S)
 
-        assert len(await queue.claim("b", limit=1, seconds=LONG_S)) == 1
+        assert len(await taken(queue, "b", limit=1, seconds=LONG_S)) == 1
 
     async def test_a_worker_that_was_slow_does_not_take_its_job_back(
         self, queue: Queue, clerk: Clerk
     ) -> None:
         await clerk.hand_in()
-        await queue.claim("slow", limit=1, seconds=SHORT_S)
+        await taken(queue, "slow", limit=1, seconds=SHORT_S)
         await asyncio.sleep(2 * SHORT_S)
-        await queue.claim("b", limit=1, seconds=LONG_S)
+        await taken(queue, "b", limit=1, seconds=LONG_S)
 
         await queue.renew("slow", seconds=LONG_S)
         await queue.release("slow")
 
-        assert list(await queue.claim("c", limit=1, seconds=LONG_S)) == []
+        assert list(await taken(queue, "c", limit=1, seconds=LONG_S)) == []
 
     async def test_what_was_released_can_be_claimed_at_once(
         self, queue: Queue, clerk: Clerk
     ) -> None:
         ids = await self.hand_in(clerk, 3)
-        await queue.claim("a", limit=2, seconds=LONG_S)
+        await taken(queue, "a", limit=2, seconds=LONG_S)
 
         await queue.release("a")
-        jobs = await queue.claim("b", limit=5, seconds=LONG_S)
+        jobs = await taken(queue, "b", limit=5, seconds=LONG_S)
 
-        assert [job.document_id for job in jobs] == ids
+        assert sorted(job.document_id for job in jobs) == sorted(ids)
 
     @pytest.mark.parametrize("tried", [True, False])
     async def test_what_was_released_untried_was_no_attempt(
         self, queue: Queue, clerk: Clerk, tried: bool
     ) -> None:
         await clerk.hand_in()
-        await queue.claim("a", limit=1, seconds=LONG_S)
+        await taken(queue, "a", limit=1, seconds=LONG_S)
 
         await queue.release("a", tried=tried)
-        (job,) = await queue.claim("b", limit=1, seconds=LONG_S)
+        (job,) = await taken(queue, "b", limit=1, seconds=LONG_S)
 
         assert job.attempts == (2 if tried else 1)
 
     async def test_releasing_leaves_what_others_hold(self, queue: Queue, clerk: Clerk) -> None:
         await clerk.hand_in()
-        await queue.claim("a", limit=1, seconds=LONG_S)
+        await taken(queue, "a", limit=1, seconds=LONG_S)
 
         await queue.release("b")
 
-        assert list(await queue.claim("b", limit=1, seconds=LONG_S)) == []
+        assert list(await taken(queue, "b", limit=1, seconds=LONG_S)) == []
 
     async def test_a_failed_job_is_gone_and_its_document_says_why(
         self, queue: Queue, catalog: Catalog, clerk: Clerk
     ) -> None:
         await clerk.hand_in()
-        (job,) = await queue.claim("a", limit=1, seconds=LONG_S)
+        (job,) = await taken(queue, "a", limit=1, seconds=LONG_S)
 
-        await queue.fail(job, "the file is damaged")
+        await queue.fail(job, "the file is damaged", "broken_file")
         await queue.release("a")
 
         document = await catalog.documents.get(job.document_id)
         assert (document.status, document.error) == (Status.FAILED, "the file is damaged")
-        assert list(await queue.claim("b", limit=1, seconds=LONG_S)) == []
+        assert list(await taken(queue, "b", limit=1, seconds=LONG_S)) == []
+
+    async def test_a_postponed_job_is_taken_no_sooner_than_it_is_due(
+        self, queue: Queue, clerk: Clerk
+    ) -> None:
+        await self.hand_in(clerk, 2)
+        first, other = await taken(queue, "a", limit=2, seconds=LONG_S)
+        await queue.postpone(first, seconds=0.3)
+
+        before = await taken(queue, "b", limit=2, seconds=LONG_S)
+        backlog = await queue.backlog()
+        await asyncio.sleep(0.35)
+        (again,) = await taken(queue, "b", limit=2, seconds=LONG_S)
+
+        assert (before, backlog.waiting) == ([], 1)
+        assert (again.id, again.attempts, other.id != again.id) == (first.id, 2, True)
+
+    async def test_what_is_given_up_is_listed_until_it_is_revived(
+        self, queue: Queue, catalog: Catalog, clerk: Clerk
+    ) -> None:
+        await self.hand_in(clerk, 2)
+        first, other = await taken(queue, "a", limit=2, seconds=LONG_S)
+        await queue.fail(other, "the file is damaged", "broken_file")
+        before = list(await queue.dead())
+
+        await queue.bury(first, "gave up")
+        (letter,) = await queue.dead()
+        failed = await catalog.documents.get(first.document_id)
+        await catalog.versions.requeue(first.document_id)
+        await queue.discard(letter)
+        after = list(await queue.dead())
+        (revived,) = await taken(queue, "a", limit=2, seconds=LONG_S)
+
+        assert (before, after) == ([], [])
+        assert (letter.document_id, letter.reason) == (first.document_id, "gave up")
+        assert (failed.status, failed.error, failed.error_code) == ("failed", "gave up", GAVE_UP)
+        assert (revived.document_id, revived.attempts) == (first.document_id, 1)
+
+    async def test_a_deleted_document_is_no_dead_letter(
+        self, queue: Queue, catalog: Catalog, clerk: Clerk
+    ) -> None:
+        await clerk.hand_in()
+        (job,) = await taken(queue, "a", limit=1, seconds=LONG_S)
+        await queue.bury(job, "gave up")
+
+        await catalog.deletions.document(job.document_id)
+
+        assert list(await queue.dead()) == []
 
     async def test_a_failed_document_has_come_to_its_end(
         self, queue: Queue, catalog: Catalog, clerk: Clerk
     ) -> None:
         await clerk.hand_in()
-        (job,) = await queue.claim("a", limit=1, seconds=LONG_S)
+        (job,) = await taken(queue, "a", limit=1, seconds=LONG_S)
         before = await catalog.documents.outcomes([job.document_id])
 
-        await queue.fail(job, "the file is damaged")
+        await queue.fail(job, "the file is damaged", "broken_file")
 
         after = await catalog.documents.outcomes([job.document_id])
         assert (before, after) == ({}, {job.document_id: "the file is damaged"})
@@ -160,11 +221,11 @@ class QueueContract:
         self, queue: Queue, clerk: Clerk
     ) -> None:
         await clerk.hand_in()
-        (job,) = await queue.claim("a", limit=1, seconds=LONG_S)
-        await queue.fail(job, "the file is damaged")
+        (job,) = await taken(queue, "a", limit=1, seconds=LONG_S)
+        await queue.fail(job, "the file is damaged", "broken_file")
 
         again = await clerk.hand_in()
-        (fresh,) = await queue.claim("a", limit=1, seconds=LONG_S)
+        (fresh,) = await taken(queue, "a", limit=1, seconds=LONG_S)
 
         assert not again.duplicate
         assert fresh.document_id == job.document_id
@@ -173,14 +234,14 @@ class QueueContract:
         self, queue: Queue, catalog: Catalog, clerk: Clerk
     ) -> None:
         await clerk.hand_in("old")
-        (job,) = await queue.claim("a", limit=1, seconds=LONG_S)
+        (job,) = await taken(queue, "a", limit=1, seconds=LONG_S)
         await clerk.hand_in("new")
 
-        await queue.fail(job, "the file is damaged")
+        await queue.fail(job, "the file is damaged", "broken_file")
 
         document = await catalog.documents.get(job.document_id)
         assert (document.status, document.error) == (Status.QUEUED, None)
-        (fresh,) = await queue.claim("a", limit=5, seconds=LONG_S)
+        (fresh,) = await taken(queue, "a", limit=5, seconds=LONG_S)
         assert fresh.version == 2
 
     async def test_a_newer_version_takes_the_place_of_the_older_ones_job(
@@ -189,14 +250,14 @@ class QueueContract:
         await clerk.hand_in("old")
         await clerk.hand_in("new")
 
-        (job,) = await queue.claim("a", limit=5, seconds=LONG_S)
+        (job,) = await taken(queue, "a", limit=5, seconds=LONG_S)
 
         assert job.version == 2
 
     async def test_a_published_job_is_gone(self, queue: Queue, clerk: Clerk) -> None:
         await clerk.keep("Refunds are paid.")
 
-        assert list(await queue.claim("a", limit=5, seconds=LONG_S)) == []
+        assert list(await taken(queue, "a", limit=5, seconds=LONG_S)) == []
 
     async def test_a_deleted_document_has_no_job(
         self, queue: Queue, catalog: Catalog, clerk: Clerk
@@ -205,7 +266,7 @@ class QueueContract:
 
         await catalog.deletions.document(document.id)
 
-        assert list(await queue.claim("a", limit=5, seconds=LONG_S)) == []
+        assert list(await taken(queue, "a", limit=5, seconds=LONG_S)) == []
 
     async def test_a_deleted_workspace_has_no_jobs(
         self, queue: Queue, catalog: Catalog, clerk: Clerk
@@ -216,7 +277,7 @@ class QueueContract:
 
         await catalog.deletions.workspace(clerk.name)
 
-        jobs = await queue.claim("a", limit=5, seconds=LONG_S)
+        jobs = await taken(queue, "a", limit=5, seconds=LONG_S)
         assert [job.document_id for job in jobs] == [kept.id]
 
     async def test_the_backlog_is_what_no_worker_has_begun(
@@ -224,8 +285,8 @@ class QueueContract:
     ) -> None:
         empty = await queue.backlog()
         await self.hand_in(clerk, 3)
-        await queue.claim("a", limit=1, seconds=LONG_S)
-        await queue.claim("b", limit=1, seconds=SHORT_S)
+        await taken(queue, "a", limit=1, seconds=LONG_S)
+        await taken(queue, "b", limit=1, seconds=SHORT_S)
         await asyncio.sleep(2 * SHORT_S)
 
         backlog = await queue.backlog()

@@ -132,6 +132,7 @@ class Document:
     created_at: datetime
     updated_at: datetime
     error: str | None = None
+    error_code: str | None = None
     receipt: Receipt | None = None
     stage: Stage | None = None
     queued_at: datetime | None = None

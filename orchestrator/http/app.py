@@ -116,7 +116,10 @@ def _limits(http: HttpSettings) -> dict[str, tuple[int, int]]:
 
 def _background(application: Application) -> Mapping[str, Callable[[], Coroutine[Any, Any, None]]]:
     """What this process does beside answering."""
-    always = {"housekeeping": application.housekeeping.run}
+    always = {
+        "housekeeping": application.housekeeping.run,
+        "dispatcher": application.dispatcher.run,
+    }
     match application.settings.worker.placement:
         case "inline":
             application.parsers.warm()

@@ -167,6 +167,7 @@ class DocumentView(BaseModel):
         "no way on."
     )
     error: str | None = Field(description="Why it failed.")
+    error_code: str | None = Field(description="The same for programs: it does not change.")
     warnings: list[str] = Field(description="What could not be read of it.")
     media_type: str
     size: int = Field(description="In bytes.")
@@ -211,6 +212,7 @@ class DocumentView(BaseModel):
             stage=document.stage.value if document.stage else None,
             progress=document.progress,
             error=document.error,
+            error_code=document.error_code,
             warnings=list(reading.warnings),
             media_type=document.media_type,
             size=document.size,

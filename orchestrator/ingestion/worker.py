@@ -21,7 +21,7 @@ from orchestrator.ingestion.reading import Stopwatch, reading_of
 from orchestrator.ports.blobs import BlobStore
 from orchestrator.ports.catalog import Catalog, Publication, Work
 from orchestrator.ports.embedder import Embedder
-from orchestrator.ports.parser import Parsers
+from orchestrator.ports.parser import CRASHED, Parsers
 from orchestrator.ports.queue import Job, Queue
 
 BATCH: Final = 32
@@ -229,7 +229,7 @@ class Worker:
             return None
         watch = Stopwatch(work.document.queued_at or work.document.created_at)
         if job.attempts > MAX_ATTEMPTS:
-            await self._fail(job, work, watch, f"gave up after {MAX_ATTEMPTS} attempts")
+            await self._give_up(job, work, watch)
             return None
         try:
             async with self._blobs.local(work.blob_key) as file:
@@ -242,11 +242,13 @@ class Worker:
             return _Held(job, error)
         except RagError as error:
             await self._quarantine.consider(work, error)
-            await self._fail(job, work, watch, error.detail)
+            await self._queue.fail(job, error.detail, error.code)
+            self._failed(work, watch, error.detail)
             return None
         except Exception as error:  # noqa: BLE001  # a parser may fail in any way; only this document does
             reason = f"the parser failed: {type(error).__name__}: {error}"
-            await self._fail(job, work, watch, reason)
+            await self._queue.fail(job, reason, CRASHED)
+            self._failed(work, watch, reason)
             return None
         return _Prepared(job, work, title, pieces, texts, reading_of(parsed), watch, likeness)
 
@@ -290,13 +292,15 @@ class Worker:
                 )
             )
 
-    async def _fail(self, job: Job, work: Work, watch: Stopwatch, reason: str) -> None:
-        await self._queue.fail(job, reason)
-        document = work.document
+    async def _give_up(self, job: Job, work: Work, watch: Stopwatch) -> None:
+        reason = f"gave up after {MAX_ATTEMPTS} attempts"
+        await self._queue.bury(job, reason)
+        self._failed(work, watch, reason)
+
+    def _failed(self, work: Work, watch: Stopwatch, reason: str) -> None:
+        document, seconds = work.document, watch.timings()
         self._observer.ingested(
-            Ingested(
-                document.id, document.media_type, document.size, watch.timings(), reason=reason
-            )
+            Ingested(document.id, document.media_type, document.size, seconds, reason=reason)
         )
 
     async def _idle(self) -> None:

@@ -324,7 +324,8 @@ class Log(Protocol):
     async def publish(self, publications: Sequence[Publication]) -> None:
         """Replace each document's chunks, and end its job, atomically and in one revision each.
 
-        A publication whose document was deleted, or has a newer version, is dropped.
+        A publication whose document was deleted, or has a newer version, is dropped; so is one
+        whose job another worker ended meanwhile.
 
         Raises:
             Conflict: when a vector is missing, erased since it was made; nothing is published.

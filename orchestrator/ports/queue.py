@@ -2,7 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from datetime import datetime
+from typing import Final, Protocol
+
+GAVE_UP: Final = "gave_up"
+"""The code of a document that was tried too often: each time, something ended the attempt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,16 @@ class Backlog:
     oldest_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """What was given up: a document that is `failed` since, or a message that names none."""
+
+    id: str
+    document_id: str | None
+    reason: str
+    at: datetime
+
+
 class Queue(Protocol):
     """Jobs enter with the upload that causes them, in one transaction of the catalog.
 
@@ -32,8 +46,12 @@ class Queue(Protocol):
     The name of a worker is its own: no two share one, and none is used again.
     """
 
+    async def dispatch(self) -> int:
+        """Bring jobs to where workers look for them; how many. Every process may, at any time."""
+        ...
+
     async def claim(self, worker: str, *, limit: int, seconds: float) -> Sequence[Job]:
-        """Take up to `limit` jobs, oldest first, for so many seconds."""
+        """Take up to `limit` jobs for so many seconds: the oldest, as far as the queue can tell."""
         ...
 
     async def renew(self, worker: str, *, seconds: float) -> None:
@@ -48,8 +66,20 @@ class Queue(Protocol):
         """Give back one job, to be taken no sooner than that; the attempt counts."""
         ...
 
-    async def fail(self, job: Job, reason: str) -> None:
+    async def fail(self, job: Job, reason: str, code: str) -> None:
         """End a job that cannot succeed; its document is `failed`, for the reason given."""
+        ...
+
+    async def bury(self, job: Job, reason: str) -> None:
+        """End a job that was tried too often, and keep a dead letter of it."""
+        ...
+
+    async def dead(self) -> Sequence[DeadLetter]:
+        """What was given up and not been revived since, oldest first."""
+        ...
+
+    async def discard(self, letter: DeadLetter) -> None:
+        """Forget a dead letter: what it was about is dealt with."""
         ...
 
     async def backlog(self) -> Backlog:

@@ -213,6 +213,26 @@ class LocalQueueOptions(Options):
     max_jobs: int = Field(default=10_000, gt=0)
 
 
+class KafkaQueueOptions(Options):
+    """The queue in the catalog, handed out by the brokers at `servers` (`host:port`, by commas).
+
+    Dead letters go to the topic named as `topic`, with `.dead` behind it. A call takes about
+    `timeout_s` seconds at most.
+    """
+
+    kind: Literal["kafka"]
+    servers: str = Field(min_length=3)
+    topic: str = Field(default="rag.jobs", pattern=r"^[a-zA-Z0-9._-]{1,200}$")
+    group: str = Field(default="rag-workers", min_length=1)
+    security: Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] = "plaintext"
+    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    username: str | None = None
+    password: SecretStr | None = None
+    ca_file: Path | None = None
+    timeout_s: float = Field(default=10.0, gt=0)
+    max_jobs: int = Field(default=10_000, gt=0)
+
+
 class NoScannerOptions(Options):
     """No virus scanner."""
 
@@ -254,6 +274,9 @@ BlobOptions: TypeAlias = Annotated[
 ]
 CatalogOptions: TypeAlias = Annotated[
     SqliteCatalogOptions | PostgresCatalogOptions, Field(discriminator="kind")
+]
+QueueOptions: TypeAlias = Annotated[
+    LocalQueueOptions | KafkaQueueOptions, Field(discriminator="kind")
 ]
 ScannerOptions: TypeAlias = Annotated[
     NoScannerOptions | ClamdScannerOptions, Field(discriminator="kind")

@@ -42,8 +42,8 @@ from orchestrator.settings.options import (
     EmbedderOptions,
     GeneratorOptions,
     KeywordOptions,
-    LocalQueueOptions,
     NoScannerOptions,
+    QueueOptions,
     RerankerOptions,
     RetrieverOptions,
     ScannerOptions,
@@ -187,7 +187,7 @@ class Settings(BaseSettings):
     generator: GeneratorOptions
     catalog: CatalogOptions
     blobs: BlobOptions
-    queue: LocalQueueOptions
+    queue: QueueOptions
     scanner: ScannerOptions = NoScannerOptions(kind="none")
 
     caches: dict[str, CacheOptions] = {}

@@ -32,6 +32,14 @@ asyncio.run(claim(Path(sys.argv[1])))
 
 
 class TestLocalQueue(QueueContract):
+    async def test_jobs_come_oldest_first(self, queue, clerk):
+        ids = await self.hand_in(clerk, 5)
+
+        first = await queue.claim("a", limit=2, seconds=LONG_S)
+        second = await queue.claim("a", limit=2, seconds=LONG_S)
+
+        assert [job.document_id for job in [*first, *second]] == ids[:4]
+
     async def test_what_a_killed_process_held_can_be_claimed_at_once_and_not_before(
         self, queue, clerk, path
     ):

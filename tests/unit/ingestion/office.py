@@ -88,6 +88,7 @@ class Office:
         self.table: dict[bytes, Any] = {}
         self.published: list[list[Any]] = []
         self.failed: dict[str, str] = {}
+        self.codes: dict[str, str] = {}
         self.postponed: dict[str, float] = {}
         self.calls: list[str] = []
         self.stages: list[tuple[Any, list[str]]] = []
@@ -154,8 +155,13 @@ class Office:
         self._asked("postpone")
         self.postponed[job.document_id] = seconds
 
-    async def fail(self, job: Job, reason: str) -> None:
+    async def fail(self, job: Job, reason: str, code: str) -> None:
         self._asked("fail")
+        self.failed[job.document_id] = reason
+        self.codes[job.document_id] = code
+
+    async def bury(self, job: Job, reason: str) -> None:
+        self._asked("bury")
         self.failed[job.document_id] = reason
 
     # documents, blobs, vectors, log

@@ -244,7 +244,7 @@ def test_folders_lie_below_the_data_folder_unless_said_otherwise():
             "unknown environment variable 'RAG_GENERATOR_KIND': did you mean 'RAG_GENERATOR'?",
         ),
         ({"RAG_PROFILE": "lokal"}, "unknown profile 'lokal': did you mean 'local'?"),
-        ({"RAG_PROFILE": "x"}, "unknown profile 'x': there are 'local', 'mock'"),
+        ({"RAG_PROFILE": "x"}, "unknown profile 'x': there are 'cluster', 'local', 'mock'"),
         ({"RAG_PORT": "99999"}, "port: Input should be less than or equal to 65535"),
         (
             {"RAG_LOG_LEVEL": "loud"},
