@@ -66,8 +66,7 @@ class KafkaQueue(JobTable):
                 self._received = self._received or await self._receive(limit)
                 if not self._received:
                     return []
-                named = _among(self._received)
-                taken = await self._take(worker, named, limit=len(self._received), seconds=seconds)
+                taken = await self._named(worker, self._received, seconds)
                 self._received = []
                 await self._broker.commit()
                 if taken:
@@ -95,6 +94,13 @@ class KafkaQueue(JobTable):
         """Write nothing over it: then the topic, once compacted, forgets the key."""
         await super().discard(letter)
         await self._broker.bury(letter.id.encode(), None)
+
+    async def _named(self, worker: str, keys: Sequence[_Key], seconds: float) -> Sequence[Job]:
+        """Claim those of the jobs that are free; what is left of them will be sent again."""
+        taken = await self._take(worker, _among(keys), limit=len(keys), seconds=seconds)
+        if len(taken) < len(keys):
+            await self._mark(keys, None)
+        return taken
 
     async def _unsent(self) -> Sequence[_Key]:
         now = time.time()

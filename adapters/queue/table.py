@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Final
 
 from sqlalchemy import ColumnElement, delete, func, or_, select, update
 
@@ -12,6 +13,9 @@ from adapters.catalog.database import Database
 from adapters.catalog.schema import documents, jobs, versions
 from orchestrator.domain.documents import Status
 from orchestrator.ports.queue import GAVE_UP, Backlog, DeadLetter, Job
+
+SUSPECT: Final = 2
+"""So many attempts without an end, and a job is worked on alone."""
 
 
 class JobTable:
@@ -104,16 +108,24 @@ class JobTable:
     async def _take(
         self, worker: str, which: ColumnElement[bool], *, limit: int, seconds: float
     ) -> Sequence[Job]:
-        """Claim those that are free; reads first, so that an idle poll never writes."""
+        """Claim those that are free; reads first, so that an idle poll never writes.
+
+        A job that was tried before may be what ends workers: it comes alone, and takes no other
+        down with it.
+        """
         now = time.time()
-        oldest = select(jobs.c.id).where(which, free(now)).order_by(jobs.c.id).limit(limit)
+        wanted = select(jobs.c.id).where(which, free(now)).order_by(jobs.c.id)
+        first = wanted.add_columns(jobs.c.attempts).limit(1)
         async with self._database.read() as connection:
-            if (await connection.execute(oldest.limit(1))).first() is None:
-                return []
+            oldest = (await connection.execute(first)).first()
+        if oldest is None:
+            return []
+        suspect = oldest.attempts >= SUSPECT
+        batch = wanted.limit(1) if suspect else wanted.where(jobs.c.attempts < SUSPECT).limit(limit)
         async with self._database.write() as connection:
             claimed = await connection.execute(
                 update(jobs)
-                .where(jobs.c.id.in_(oldest))
+                .where(jobs.c.id.in_(batch))
                 .values(
                     claimed_by=worker,
                     claimed_until=now + seconds,

@@ -15,17 +15,19 @@ from orchestrator.ports.queue import GAVE_UP, Job, Queue
 
 LONG_S = 60.0
 SHORT_S = 0.02
+PATIENCE = 3
+"""So many claims in a row that give nothing: then there is nothing."""
 
 
 async def taken(queue: Queue, worker: str, *, limit: int, seconds: float) -> list[Job]:
     """What the worker gets once jobs are where it looks for them, in however many claims."""
     await queue.dispatch()
     found: list[Job] = []
-    while len(found) < limit:
+    patience = PATIENCE
+    while len(found) < limit and patience:
         more = await queue.claim(worker, limit=limit - len(found), seconds=seconds)
-        if not more:
-            break
         found += more
+        patience = PATIENCE if more else patience - 1
     return found
 
 
@@ -157,6 +159,22 @@ class QueueContract:
         document = await catalog.documents.get(job.document_id)
         assert (document.status, document.error) == (Status.FAILED, "the file is damaged")
         assert list(await taken(queue, "b", limit=1, seconds=LONG_S)) == []
+
+    async def test_a_job_that_was_tried_twice_comes_alone(self, queue: Queue, clerk: Clerk) -> None:
+        (tried,) = await self.hand_in(clerk, 1)
+        for worker in ("a", "b"):
+            await taken(queue, worker, limit=1, seconds=LONG_S)
+            await queue.release(worker)
+        await clerk.hand_in(source_id="other.txt")
+        await queue.dispatch()
+
+        batches = []
+        while jobs := await queue.claim("c", limit=5, seconds=LONG_S):
+            batches.append([job.document_id for job in jobs])
+            await queue.dispatch()
+
+        assert [len(one) for one in batches] == [1, 1]
+        assert [tried] in batches
 
     async def test_a_postponed_job_is_taken_no_sooner_than_it_is_due(
         self, queue: Queue, clerk: Clerk
