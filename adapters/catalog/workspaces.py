@@ -63,6 +63,14 @@ class SqlWorkspaces:
             rows = await connection.execute(_live())
             return [_workspace(row) for row in rows]
 
+    async def revisions(self) -> Mapping[str, int]:
+        """Read two columns of every live row."""
+        live = select(workspaces.c.uid, workspaces.c.revision).where(
+            workspaces.c.deleted_at.is_(None)
+        )
+        async with self._database.read() as connection:
+            return {row.uid: row.revision for row in await connection.execute(live)}
+
     async def configure(self, name: str, config: WorkspaceConfig, *, expected: int) -> Workspace:
         """Append a version; what documents were indexed with must stay as it was."""
         async with self._database.write() as connection:

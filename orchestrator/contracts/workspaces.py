@@ -48,6 +48,21 @@ class WorkspacesContract:
         assert await catalog.workspaces.get("legal") == made
         assert await catalog.workspaces.by_uid(made.uid) == made
 
+    async def test_the_revisions_are_those_of_every_live_workspace(
+        self, catalog: Catalog, clerk: Clerk
+    ) -> None:
+        made = await catalog.workspaces.create("legal", PLAIN)
+        gone = await catalog.workspaces.create("gone", PLAIN)
+        await catalog.deletions.workspace("gone")
+        before = await catalog.workspaces.revisions()
+        await clerk.keep("Refunds are paid.")
+
+        after = await catalog.workspaces.revisions()
+
+        assert gone.uid not in before
+        assert (before[made.uid], after[made.uid]) == (0, 0)
+        assert (before[clerk.uid], after[clerk.uid]) == (0, await clerk.revision())
+
     async def test_a_name_that_is_taken_is_a_conflict(self, catalog: Catalog) -> None:
         made = await catalog.workspaces.create("legal", PLAIN)
 

@@ -13,7 +13,7 @@ from orchestrator.domain.errors import Conflict, NotFound, RagError
 from orchestrator.domain.identity import Scope
 from orchestrator.domain.passages import Candidate, Passage
 from orchestrator.domain.workspaces import Workspace
-from orchestrator.indexing.shelf import READER_S, Shelf
+from orchestrator.indexing.shelf import READER_S, SAVE_S, Shelf
 from orchestrator.ports.arrays import Ids
 from orchestrator.ports.catalog import Catalog
 
@@ -86,6 +86,7 @@ class Library:
         self._opening = asyncio.Lock()
         self._chunks: dict[int, Chunk] = {}
         self._retiring: dict[asyncio.Task[None], _Open] = {}
+        self._lookout: asyncio.Task[None] | None = None
 
     async def pin(self, name: str) -> Moment:
         """The workspace now, at the newest revision that its indexes hold whole.
@@ -179,6 +180,9 @@ class Library:
         """Close every workspace, whichever of them cannot be saved."""
         retiring, still_open = dict(self._retiring), list(self._open.values())
         self._open.clear()
+        if self._lookout:
+            self._lookout.cancel()
+            await asyncio.gather(self._lookout, return_exceptions=True)
         for task in retiring:
             task.cancel()
         await asyncio.gather(*retiring, return_exceptions=True)
@@ -221,6 +225,7 @@ class Library:
             opened = _Open(shelf, stack.pop_all(), workspace.config_version)
         if self._follow:
             opened.follower = asyncio.create_task(self._following(shelf), name=f"follow {name}")
+            self._lookout = self._lookout or asyncio.create_task(self._look_out(), name="look out")
         if replaced := self._open.get(name):
             self._retire_later(replaced)
         self._open[name] = opened
@@ -245,11 +250,25 @@ class Library:
                 await asyncio.gather(task, return_exceptions=True)
                 await _close(old)
 
+    async def _look_out(self) -> None:
+        """One read for all workspaces, however many, wakes the followers of those that moved."""
+        while True:
+            await asyncio.sleep(POLL_S)
+            try:
+                now = await self._catalog.workspaces.revisions()
+            except RagError as error:
+                self._observer.stumbled("every one", error)
+                await asyncio.sleep(RETRY_S)
+                continue
+            for one in self._open.values():
+                if now.get(one.shelf.workspace.uid) != one.shelf.revision:
+                    one.shelf.wake()
+
     async def _following(self, shelf: Shelf) -> None:
         name = shelf.workspace.name
         while True:
             try:
-                await shelf.follow(poll_s=POLL_S)
+                await shelf.follow(poll_s=SAVE_S)
             except NotFound:
                 return
             except (RagError, OSError) as error:

@@ -86,6 +86,10 @@ class Shelf:
                     await projection.catch_up(self.roster)
             self._forget()
 
+    def wake(self) -> None:
+        """Let its follower look at once: there may be a change."""
+        self._moved.set()
+
     async def follow(self, *, poll_s: float) -> None:
         """Read the log, catch up and save, for ever; wakes at once when a request saw a change."""
         saved_at = time.monotonic()

@@ -55,6 +55,10 @@ class Workspaces(Protocol):
         """Every workspace, by name."""
         ...
 
+    async def revisions(self) -> Mapping[str, int]:
+        """The revision of every live workspace, by its uid."""
+        ...
+
     async def configure(self, name: str, config: WorkspaceConfig, *, expected: int) -> Workspace:
         """Make `config` the next version, if `expected` is still the current one.
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from io import BytesIO
 from pathlib import Path
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from adapters.blobs.filesystem import FilesystemBlobs
 from adapters.blobs.s3 import S3Blobs, open_s3
@@ -58,22 +57,12 @@ class TestFilesystemBlobs(BlobStoreContract):
                 await use()
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    """The address of an S3 that forgets."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
 @pytest.fixture
-async def opened(server: str) -> AsyncIterator[Callable[..., Awaitable[S3Blobs]]]:
+async def opened(s3_url: str) -> AsyncIterator[Callable[..., Awaitable[S3Blobs]]]:
     """Opens a store; with an empty bucket of its own unless another is named."""
     async with AsyncExitStack() as stack:
 
-        async def of(bucket: str = "", *, prefix: str = "", url: str = server) -> S3Blobs:
+        async def of(bucket: str = "", *, prefix: str = "", url: str = s3_url) -> S3Blobs:
             blobs = await stack.enter_async_context(
                 open_s3(
                     bucket=bucket or f"rag-{uuid.uuid4().hex}",

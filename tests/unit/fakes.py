@@ -66,6 +66,10 @@ class FakeCatalog:
                 return one
         raise NotFound("the workspace is gone", code="unknown_workspace")
 
+    async def revisions(self) -> dict[str, int]:
+        self._answers()
+        return {one.uid: one.revision for one in self.known.values()}
+
     async def since(self, workspace: str, revision: int) -> Delta:
         self._answers()
         now = (await self.by_uid(workspace)).revision

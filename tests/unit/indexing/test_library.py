@@ -388,6 +388,36 @@ async def test_a_follower_goes_on_after_an_outage(following, error):
 
 
 @hurried
+async def test_workspaces_in_which_nothing_happens_are_not_read(following):
+    await following.library.pin("default")
+    await following.library.pin("legal")
+    await asyncio.sleep(POLL_S)  # each looks once, when it begins
+    following.end_lease()
+    following.end_lease("legal")
+    read = following.catalog.reads
+
+    await asyncio.sleep(POLL_S * 10)
+
+    assert following.catalog.reads == read
+    await following.library.close()
+
+
+@hurried
+async def test_the_lookout_goes_on_after_an_outage(following):
+    shelf = await following.library.shelf("default")
+    following.catalog.publish("default", "One.")
+    following.end_lease()
+    following.catalog.down = Unavailable("catalog", "locked")
+    await asyncio.sleep(POLL_S * 1.5)
+    following.catalog.down = None
+
+    await asyncio.sleep(RETRY_S + POLL_S * 1.5)
+
+    assert shelf.revision == 1
+    await following.library.close()
+
+
+@hurried
 async def test_a_follower_ends_with_its_workspace(following):
     await following.library.pin("default")
     follower = following.library._open["default"].follower
