@@ -19,6 +19,7 @@ from adapters.parser.builder import TextBuilder
 from adapters.parser.layout import Bookmark, Layout, Line, Page
 from orchestrator.domain.documents import ParsedDocument
 from orchestrator.domain.errors import Unsupported
+from orchestrator.ports.parser import Progress, unheard
 
 HEAD: Final = 1024
 MAX_BOOKMARKS: Final = 20_000
@@ -35,12 +36,12 @@ class PdfParser:
 
     media_types = frozenset({"application/pdf"})
 
-    def parse(self, content: bytes) -> ParsedDocument:
+    def parse(self, content: bytes, progress: Progress = unheard) -> ParsedDocument:
         """The text layer; a page without one is a warning, a file without one is unsupported."""
         if b"%PDF-" not in content[:HEAD]:
             raise Unsupported("the file is not a PDF", code="broken_file")
         with _LIBRARY, closing(_opened(content)) as document:
-            pages = list(_pages(document))
+            pages = list(_pages(document, progress))
             properties, bookmarks = _properties(document), _bookmarks(document)
         if not pages:
             raise Unsupported("the PDF has no pages", code="broken_file")
@@ -68,16 +69,19 @@ def _opened(content: bytes) -> pdfium.PdfDocument:
         raise Unsupported(f"the PDF is broken: {error}", code="broken_file") from error
 
 
-def _pages(document: pdfium.PdfDocument) -> Iterator[Page]:
-    for index in range(len(document)):
-        try:
-            with closing(document[index]) as page, closing(page.get_textpage()) as text:
-                lines = tuple(_lines(text))
-                drawn = raw.FPDFPage_CountObjects(page) > 0
-        except pdfium.PdfiumError:
-            yield Page((), drawn=False, broken=True)
-            continue
-        yield Page(lines, drawn=drawn)
+def _pages(document: pdfium.PdfDocument, progress: Progress) -> Iterator[Page]:
+    total = len(document)
+    for index in range(total):
+        yield _page(document, index)
+        progress(index + 1, total)
+
+
+def _page(document: pdfium.PdfDocument, index: int) -> Page:
+    try:
+        with closing(document[index]) as page, closing(page.get_textpage()) as text:
+            return Page(tuple(_lines(text)), drawn=raw.FPDFPage_CountObjects(page) > 0)
+    except pdfium.PdfiumError:
+        return Page((), drawn=False, broken=True)
 
 
 def _lines(text: pdfium.PdfTextPage) -> Iterator[Line]:
