@@ -15,7 +15,17 @@ from pathlib import Path
 from typing import Final
 
 from adapters.parser.answers import Nonsense, answer, hello
-from adapters.parser.frames import FIRST, HEADER, STEP, STEP_BYTES, WHOLE, Order, Refusal, framed
+from adapters.parser.frames import (
+    EXHAUSTED,
+    FIRST,
+    HEADER,
+    STEP,
+    STEP_BYTES,
+    WHOLE,
+    Order,
+    Refusal,
+    framed,
+)
 from adapters.parser.limits import Limits, Watch
 from orchestrator.domain.documents import ParsedDocument
 from orchestrator.domain.errors import Unavailable, Unsupported
@@ -167,7 +177,7 @@ class Cell:
             return Unsupported("the parser failed: it closed its channel", code=CRASHED)
         if status == -signal.SIGXCPU:
             return watch.too_busy()
-        if status == -signal.SIGKILL:  # nobody else kills it but the kernel
+        if status in (EXHAUSTED, -signal.SIGKILL):  # nobody else kills it but the kernel
             return Unsupported("reading the document took too much memory", code=TOO_MUCH_MEMORY)
         how = f"status {status}" if status >= 0 else signal.Signals(-status).name
         return Unsupported(f"the document brought the parser down: {how}", code=CRASHED)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from adapters.parser.frames import FIRST, HEADER, STEP, STEP_S, Order, Refusal, framed
-from adapters.parser.lockdown import limit, lock_down
+from adapters.parser.lockdown import limit, lock_down, tell_exhaustion
 from orchestrator.domain.documents import ParsedDocument
 from orchestrator.domain.errors import Unsupported
 from orchestrator.ports.parser import CRASHED, TOO_MUCH_MEMORY, TOO_MUCH_TEXT, Progress
@@ -35,6 +35,7 @@ def main(order: Order, channel: socket.socket) -> None:
         Path("/proc/self/oom_score_adj").write_text("1000")
     module, name = order.registry.split(":")
     limit(order.memory_bytes, order.open_files)
+    tell_exhaustion(order.memory_bytes)
     level = lock_down(order.parent, _home(module))
     try:
         registry = getattr(importlib.import_module(module), name)()

@@ -19,6 +19,9 @@ STEP_S: Final = 0.25
 FIRST: Final = bytes(8)
 """The tag of what a process says unasked, once, when it is ready."""
 
+EXHAUSTED: Final = 109
+"""The status with which a process exits that ran out of memory where it could not say so."""
+
 
 @dataclass(frozen=True, slots=True)
 class Order:

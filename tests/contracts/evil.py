@@ -161,6 +161,15 @@ class Evil:
     def segfault(self, _):
         ctypes.string_at(0)
 
+    def abort(self, _):
+        os.abort()
+
+    def starve(self, megabytes):
+        """Abort as native code does that is given no memory."""
+        held = bytes(int(megabytes) << 20)
+        os.abort()
+        return len(held)
+
     def recurse(self, text):
         return self.recurse(text)
 

@@ -170,6 +170,8 @@ async def test_what_a_parser_may_need_is_there(evil, told, words, said):
         ("long 100001", {}, "too_much_text", "more than 100000 characters"),
         ("exit 3", {}, "parser_crashed", "status 3"),
         ("segfault", {}, "parser_crashed", "SIGSEGV"),
+        ("abort", {}, "parser_crashed", "SIGABRT"),
+        ("starve 200", {}, "too_much_memory", "too much memory"),
         ("recurse", {}, "parser_crashed", "RecursionError"),
         ("sleep", {"total_s": 0.5}, "too_slow", "more than 0.5 s"),
         ("loop", {"total_s": 1.0, "wall_s": 0.5}, "too_slow", "more than 0.5 s"),
