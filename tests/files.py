@@ -96,6 +96,29 @@ def pdf(
     return out.getvalue()
 
 
+def form(*, words: bool = True) -> bytes:
+    """A PDF of two pages, the first with a form that is filled in, in part."""
+    out = io.BytesIO()
+    canvas = Canvas(out, pagesize=A4, invariant=1, pageCompression=0)
+    fields = canvas.acroForm
+    if words:
+        canvas.drawString(72, 800, "Application")
+    fields.textfield(name="name", tooltip="Family name", value="Lovelace", x=72, y=700)
+    fields.textfield(name="nothing", tooltip="Nothing", value="", x=72, y=660)
+    fields.textfield(name="key", tooltip="Key", value="sesame", fieldFlags="password", x=72, y=620)
+    fields.checkbox(name="terms", tooltip="Accepts the terms", checked=True, x=72, y=580)
+    fields.checkbox(name="news", tooltip="Wants news", checked=False, x=72, y=540)
+    for at, value in enumerate(("first", "second")):
+        fields.radio(name="class", tooltip="Class", value=value, selected=at == 1, x=72, y=at * 40)
+    cities, languages = ["Oslo", "Bern"], ["en", "de", "fr"]
+    fields.choice(name="city", tooltip="City", value="Oslo", options=cities, x=72, y=500)
+    fields.listbox(name="languages", tooltip="Languages", value=["de"], options=languages, x=72)
+    canvas.showPage()
+    canvas.drawString(72, 800, "Second page" if words else " ")
+    canvas.save()
+    return out.getvalue()
+
+
 def zipped(entries: Mapping[str, bytes | str], method: int = zipfile.ZIP_DEFLATED) -> bytes:
     """An archive of these."""
     out = io.BytesIO()

@@ -51,9 +51,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page's lines in reading order, and whether it shows anything or cannot be read."""
+    """A page's lines in reading order, what is filled in there, and whether it shows anything."""
 
     lines: Sequence[Line]
+    fields: Sequence[str] = ()
     drawn: bool = True
     broken: bool = False
 
@@ -76,7 +77,7 @@ class Layout:
         for page in pages:
             for line in page.lines:
                 sizes[line.size] += len(line.text)
-        self._body = sizes.most_common(1)[0][0]
+        self._body = max(sizes, key=sizes.__getitem__, default=0.0)
         self._levels = self._levels_of(sizes)
         self._outline = _outline(pages, bookmarks)
         self.title = self._largest()
@@ -90,6 +91,8 @@ class Layout:
             outline = self._outline.get(index, {})
             for lines in _blocks(kept):
                 self._block(lines, outline, builder)
+            for field in page.fields:
+                builder.item(self._mended(field))
 
     def _block(self, lines: Sequence[Line], outline: dict[str, int], builder: TextBuilder) -> None:
         text = self._mended(_joined(lines))
@@ -116,7 +119,7 @@ class Layout:
 
     def _largest(self) -> str | None:
         """The line in the largest letters of the first page that has text, if they are large."""
-        lines = next(page.lines for page in self._pages if page.lines)
+        lines = next((page.lines for page in self._pages if page.lines), ())
         for block in _blocks(lines):
             largest = max(line.size for line in lines)
             if block[0].size == largest and largest >= self._body * HEADING:
