@@ -12,8 +12,8 @@ import structlog
 
 from adapters.catalog.sql import SqlCatalog
 from adapters.lease import FileLease
-from adapters.parser.cell import Limits
 from adapters.parser.frames import Order
+from adapters.parser.limits import Limits
 from adapters.parser.sandbox import ParserSandbox, open_sandbox
 from adapters.retriever.mock import OverlapStore, read_corpus
 from adapters.web.fetching import open_web
@@ -250,6 +250,7 @@ async def _open_parsers(settings: Settings, stack: AsyncExitStack) -> ParserSand
     limits = Limits(
         cpu_s=chosen.cpu_s,
         wall_s=chosen.wall_s,
+        total_s=chosen.total_s,
         max_text_chars=chosen.max_text_chars,
         recycle_after=chosen.recycle_after,
         recycle_bytes=chosen.recycle_bytes,

@@ -96,6 +96,29 @@ def pdf(
     return out.getvalue()
 
 
+def form(*, words: bool = True) -> bytes:
+    """A PDF of two pages, the first with a form that is filled in, in part."""
+    out = io.BytesIO()
+    canvas = Canvas(out, pagesize=A4, invariant=1, pageCompression=0)
+    fields = canvas.acroForm
+    if words:
+        canvas.drawString(72, 800, "Application")
+    fields.textfield(name="name", tooltip="Family name", value="Lovelace", x=72, y=700)
+    fields.textfield(name="nothing", tooltip="Nothing", value="", x=72, y=660)
+    fields.textfield(name="key", tooltip="Key", value="sesame", fieldFlags="password", x=72, y=620)
+    fields.checkbox(name="terms", tooltip="Accepts the terms", checked=True, x=72, y=580)
+    fields.checkbox(name="news", tooltip="Wants news", checked=False, x=72, y=540)
+    for at, value in enumerate(("first", "second")):
+        fields.radio(name="class", tooltip="Class", value=value, selected=at == 1, x=72, y=at * 40)
+    cities, languages = ["Oslo", "Bern"], ["en", "de", "fr"]
+    fields.choice(name="city", tooltip="City", value="Oslo", options=cities, x=72, y=500)
+    fields.listbox(name="languages", tooltip="Languages", value=["de"], options=languages, x=72)
+    canvas.showPage()
+    canvas.drawString(72, 800, "Second page" if words else " ")
+    canvas.save()
+    return out.getvalue()
+
+
 def zipped(entries: Mapping[str, bytes | str], method: int = zipfile.ZIP_DEFLATED) -> bytes:
     """An archive of these."""
     out = io.BytesIO()
@@ -131,17 +154,44 @@ def reaching_out(xml: bytes, target: str) -> bytes:
     return _typed(xml, f'<!DOCTYPE x [<!ENTITY secret SYSTEM "{target}">]>', "&secret;")
 
 
-def flate_bomb(size: int) -> bytes:
-    """A PDF of one page whose content unpacks to `size` bytes."""
-    packer = zlib.compressobj(9)
-    piece = b" " * (1 << 20)
-    stream = b"".join(packer.compress(piece) for _ in range(size >> 20)) + packer.flush()
-    objects = (
+def flate_bomb(size: int, piece: bytes = b" ") -> bytes:
+    """A PDF of one page whose content, the piece over and over, unpacks to `size` bytes."""
+    packer = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
+    text = piece * ((1 << 20) // len(piece))
+    block = packer.compress(text) + packer.flush(zlib.Z_FULL_FLUSH)
+    stream = b"\x78\xda" + block * (size >> 20) + b"\x03\x00"
+    return pdf_of(
         b"<< /Type /Catalog /Pages 2 0 R >>",
         b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
-        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 200 200] /Contents 4 0 R >>",
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 200 200] /Contents 4 0 R"
+        b" /Resources << /Font << /F1 5 0 R >> >> >>",
         b"<< /Length %d /Filter /FlateDecode >>\nstream\n%s\nendstream" % (len(stream), stream),
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
     )
+
+
+def long_pdf(count: int, extra: int = 0) -> bytes:
+    """A PDF of so many pages with ten rules each, and of so many more bytes."""
+    pages = b" ".join(b"%d 0 R" % number for number in range(5, 5 + 2 * count, 2))
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [%s] /Count %d >>" % (pages, count),
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+        b"<< /Length %d >>\nstream\n%s\nendstream" % (extra, bytes(extra)),
+    ]
+    for page in range(1, count + 1):
+        lines = (b"(Rule %d of page %d.) Tj T*" % (rule, page) for rule in range(10))
+        text = b"BT /F1 11 Tf 14 TL 72 780 Td %s ET" % b" ".join(lines)
+        objects += [
+            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents %d 0 R"
+            b" /Resources << /Font << /F1 3 0 R >> >> >>" % (len(objects) + 2),
+            b"<< /Length %d >>\nstream\n%s\nendstream" % (len(text), text),
+        ]
+    return pdf_of(*objects)
+
+
+def pdf_of(*objects: bytes) -> bytes:
+    """A PDF of these objects, the first of which is its catalog."""
     out = io.BytesIO()
     out.write(b"%PDF-1.4\n")
     places = []
@@ -149,9 +199,10 @@ def flate_bomb(size: int) -> bytes:
         places.append(out.tell())
         out.write(b"%d 0 obj\n%s\nendobj\n" % (number, body))
     start = out.tell()
-    out.write(b"xref\n0 5\n0000000000 65535 f \n")
+    out.write(b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1))
     out.writelines(b"%010d 00000 n \n" % place for place in places)
-    out.write(b"trailer << /Size 5 /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % start)
+    out.write(b"trailer << /Size %d /Root 1 0 R >>\n" % (len(objects) + 1))
+    out.write(b"startxref\n%d\n%%%%EOF\n" % start)
     return out.getvalue()
 
 

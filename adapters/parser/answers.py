@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Annotated, Final
 
-from pydantic import StringConstraints, TypeAdapter, ValidationError
+from pydantic import NonNegativeInt, StringConstraints, TypeAdapter, ValidationError
 
 from adapters.parser.frames import Refusal
 from orchestrator.domain.documents import ParsedDocument
@@ -31,6 +31,7 @@ class _Refused:
 
 
 _ANSWER: Final = TypeAdapter(ParsedDocument | _Refused)
+_STEP: Final = TypeAdapter(tuple[NonNegativeInt, NonNegativeInt])
 _HELLO: Final = TypeAdapter(_Hello | _Refused)
 
 
@@ -45,6 +46,18 @@ def hello(content: bytes) -> Isolation | Refusal:
     except ValidationError as error:
         raise Nonsense("it did not begin as it should") from error
     return found.isolation if isinstance(found, _Hello) else _refusal(found)
+
+
+def step(content: bytes) -> tuple[int, int]:
+    """How many pages of how many have been read.
+
+    Raises:
+        Nonsense: when it is not said.
+    """
+    try:
+        return _STEP.validate_json(content)
+    except ValidationError as error:
+        raise Nonsense("it told of no progress") from error
 
 
 def answer(content: bytes) -> ParsedDocument | Refusal:

@@ -6,26 +6,35 @@ import asyncio
 import contextlib
 import json
 import os
-import resource
 import secrets
 import signal
 import socket
 import sys
-import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
 from adapters.parser.answers import Nonsense, answer, hello
-from adapters.parser.frames import FIRST, HEADER, Order, Refusal, framed
+from adapters.parser.frames import (
+    EXHAUSTED,
+    FIRST,
+    HEADER,
+    STEP,
+    STEP_BYTES,
+    WHOLE,
+    Order,
+    Refusal,
+    framed,
+)
+from adapters.parser.limits import Limits, Watch
 from orchestrator.domain.documents import ParsedDocument
 from orchestrator.domain.errors import Unavailable, Unsupported
 from orchestrator.ports.parser import (
     CRASHED,
     TOO_MUCH_MEMORY,
     TOO_MUCH_TEXT,
-    TOO_SLOW,
     Isolation,
+    Progress,
 )
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -33,22 +42,6 @@ PIECE: Final = 1 << 18
 START_S: Final = 30.0
 END_S: Final = 5.0
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one document may take, and what a process may have grown to before it is replaced."""
-
-    cpu_s: int
-    wall_s: float
-    max_text_chars: int
-    recycle_after: int
-    recycle_bytes: int
-
-    @property
-    def answer_bytes(self) -> int:
-        """Four bytes a character at most, with room for structure."""
-        return 4 * self.max_text_chars + (16 << 20)
 
 
 class Gone(Exception):
@@ -78,7 +71,8 @@ class Cell:
         """
         try:
             async with asyncio.timeout(START_S):
-                began = hello(await self._receive(FIRST, PIECE))
+                _, content = await self._receive(FIRST, PIECE)
+            began = hello(content)
         except TimeoutError:
             raise Unavailable("the parser", f"it was not ready within {START_S:g} s") from None
         except (Nonsense, EOFError, OSError) as error:
@@ -87,26 +81,27 @@ class Cell:
             raise Unavailable("the parser", f"it did not start: {began.detail}")
         self.isolation = began
 
-    async def read(self, file: int, media_type: str, limits: Limits) -> ParsedDocument:
-        """Have the open file read.
+    async def read(
+        self, file: int, media_type: str, limits: Limits, progress: Progress
+    ) -> ParsedDocument:
+        """Have the open file read; `progress` is told how far that is.
 
         Raises:
             Gone: when it has not been asked, and another can be.
             Unsupported: when there is no text, or reading it came to a limit or brought it down.
         """
         tag = secrets.token_bytes(len(FIRST))
-        self._ask(tag, file, media_type, limits.cpu_s)
+        watch = self._ask(tag, file, media_type, limits, progress)
         self.spent = True
         try:
-            async with asyncio.timeout(limits.wall_s):
-                content = await self._receive(tag, limits.answer_bytes)
+            content = await self._answer(tag, watch, limits.answer_bytes)
             found = await asyncio.to_thread(answer, content)
         except TimeoutError:
-            raise _too_slow(f"{limits.wall_s:g} s") from None
+            raise watch.too_slow() from None
         except Nonsense as error:
             raise Unsupported(f"the parser failed: {error}", code=CRASHED) from error
         except (EOFError, OSError):
-            raise await self._cause(limits) from None
+            raise await self._cause(watch) from None
         self._documents += 1
         if isinstance(found, Refusal):
             self.spent = found.code == TOO_MUCH_MEMORY or self._worn(limits)
@@ -124,16 +119,17 @@ class Cell:
             self._process.kill()
         await self._process.wait()
 
-    def _ask(self, tag: bytes, file: int, media_type: str, cpu_s: int) -> None:
+    def _ask(
+        self, tag: bytes, file: int, media_type: str, limits: Limits, progress: Progress
+    ) -> Watch:
         try:
             if not self._silent():
                 raise Gone
-            used = time.clock_gettime((~self.pid << 3) | 2)  # the clock of that process
-            _, hard = resource.prlimit(self.pid, resource.RLIMIT_CPU)
-            resource.prlimit(self.pid, resource.RLIMIT_CPU, (int(used) + 1 + cpu_s, hard))
+            watch = Watch(self.pid, limits, progress)
             socket.send_fds(self._channel, [framed(tag, media_type)], [file])
         except OSError as error:
             raise Gone from error
+        return watch
 
     def _silent(self) -> bool:
         """Whether it lives, and has said nothing that it was not asked."""
@@ -143,13 +139,25 @@ class Cell:
             return True
         return False
 
-    async def _receive(self, tag: bytes, most: int) -> bytes:
-        told, length = HEADER.unpack(await self._exactly(HEADER.size))
-        if told != tag:
+    async def _answer(self, tag: bytes, watch: Watch, most: int) -> bytes:
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(watch.left_s) as timeout:
+            while True:
+                kind, content = await self._receive(tag, most)
+                if kind == WHOLE:
+                    return content
+                watch.step(content)
+                timeout.reschedule(loop.time() + watch.left_s)
+
+    async def _receive(self, tag: bytes, most: int) -> tuple[int, bytes]:
+        told, kind, length = HEADER.unpack(await self._exactly(HEADER.size))
+        if told != tag or kind not in (WHOLE, STEP):
             raise Nonsense("it answered what it was not asked")
+        if kind == STEP and length > STEP_BYTES:
+            raise Nonsense("it told too much of its progress")
         if length > most:
             raise Unsupported("the document holds too much text", code=TOO_MUCH_TEXT)
-        return await self._exactly(length)
+        return kind, await self._exactly(length)
 
     async def _exactly(self, length: int) -> bytes:
         loop, found = asyncio.get_running_loop(), bytearray()
@@ -160,7 +168,7 @@ class Cell:
             found += piece
         return bytes(found)
 
-    async def _cause(self, limits: Limits) -> Unsupported:
+    async def _cause(self, watch: Watch) -> Unsupported:
         """Why it ended in the middle of a document."""
         try:
             async with asyncio.timeout(END_S):
@@ -168,8 +176,8 @@ class Cell:
         except TimeoutError:
             return Unsupported("the parser failed: it closed its channel", code=CRASHED)
         if status == -signal.SIGXCPU:
-            return _too_slow(f"{limits.cpu_s} s of processor time")
-        if status == -signal.SIGKILL:  # nobody else kills it but the kernel
+            return watch.too_busy()
+        if status in (EXHAUSTED, -signal.SIGKILL):  # nobody else kills it but the kernel
             return Unsupported("reading the document took too much memory", code=TOO_MUCH_MEMORY)
         how = f"status {status}" if status >= 0 else signal.Signals(-status).name
         return Unsupported(f"the document brought the parser down: {how}", code=CRASHED)
@@ -221,10 +229,6 @@ async def _spawned(order: Order, channel: socket.socket) -> asyncio.subprocess.P
         cwd="/",
         start_new_session=True,
     )
-
-
-def _too_slow(what: str) -> Unsupported:
-    return Unsupported(f"reading the document took more than {what}", code=TOO_SLOW)
 
 
 def _too_much_text(limits: Limits) -> Unsupported:

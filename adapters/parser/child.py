@@ -12,19 +12,20 @@ import json
 import os
 import socket
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
-from adapters.parser.frames import FIRST, HEADER, Order, Refusal, framed
-from adapters.parser.lockdown import limit, lock_down
+from adapters.parser.frames import FIRST, HEADER, STEP, STEP_S, Order, Refusal, framed
+from adapters.parser.lockdown import limit, lock_down, tell_exhaustion
 from orchestrator.domain.documents import ParsedDocument
 from orchestrator.domain.errors import Unsupported
-from orchestrator.ports.parser import CRASHED, TOO_MUCH_MEMORY, TOO_MUCH_TEXT
+from orchestrator.ports.parser import CRASHED, TOO_MUCH_MEMORY, TOO_MUCH_TEXT, Progress
 
 MAX_DETAIL: Final = 500
-Read = Callable[[bytes, str], ParsedDocument]
+Read = Callable[[bytes, str, Progress], ParsedDocument]
 
 
 def main(order: Order, channel: socket.socket) -> None:
@@ -34,6 +35,7 @@ def main(order: Order, channel: socket.socket) -> None:
         Path("/proc/self/oom_score_adj").write_text("1000")
     module, name = order.registry.split(":")
     limit(order.memory_bytes, order.open_files)
+    tell_exhaustion(order.memory_bytes)
     level = lock_down(order.parent, _home(module))
     try:
         registry = getattr(importlib.import_module(module), name)()
@@ -47,17 +49,39 @@ def main(order: Order, channel: socket.socket) -> None:
 def serve(channel: socket.socket, read: Read, max_chars: int) -> None:
     """Answer every request; each is a media type, and the file as an open descriptor."""
     while request := _received(channel):
-        tag, media_type, descriptor = request
-        channel.sendall(_answered(tag, read, media_type, descriptor, max_chars))
+        steps = _Steps(channel, request.tag)
+        channel.sendall(_answered(request, read, steps, max_chars))
 
 
-def _received(channel: socket.socket) -> tuple[bytes, str, int] | None:
+class _Request(NamedTuple):
+    tag: bytes
+    media_type: str
+    descriptor: int
+
+
+class _Steps:
+    """Progress, told a few times a second at most, and at its end."""
+
+    def __init__(self, channel: socket.socket, tag: bytes) -> None:
+        self._channel = channel
+        self._tag = tag
+        self._next = 0.0
+
+    def __call__(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        if now < self._next and done < total:
+            return
+        self._next = now + STEP_S
+        self._channel.sendall(framed(self._tag, (done, total), STEP))
+
+
+def _received(channel: socket.socket) -> _Request | None:
     header, descriptors, _, _ = socket.recv_fds(channel, HEADER.size, 1)
     if not header:
         return None
     header += _exactly(channel, HEADER.size - len(header))
-    tag, length = HEADER.unpack(header)
-    return tag, json.loads(_exactly(channel, length)), descriptors[0]
+    tag, _, length = HEADER.unpack(header)
+    return _Request(tag, json.loads(_exactly(channel, length)), descriptors[0])
 
 
 def _exactly(channel: socket.socket, length: int) -> bytes:
@@ -70,24 +94,24 @@ def _exactly(channel: socket.socket, length: int) -> bytes:
     return bytes(found)
 
 
-def _answered(tag: bytes, read: Read, media_type: str, descriptor: int, max_chars: int) -> bytes:
+def _answered(request: _Request, read: Read, steps: Progress, max_chars: int) -> bytes:
     try:
-        with open(descriptor, "rb") as file:
+        with os.fdopen(request.descriptor, "rb") as file:
             content = file.read()
-        parsed = read(content, media_type)
+        parsed = read(content, request.media_type, steps)
         if len(parsed.text) > max_chars:
             refusal = Refusal(
                 TOO_MUCH_TEXT, f"the document holds more than {max_chars} characters of text"
             )
         else:
-            return framed(tag, asdict(parsed))
+            return framed(request.tag, asdict(parsed))
     except Unsupported as error:
         refusal = Refusal(error.code, error.detail)
     except MemoryError:
         refusal = Refusal(TOO_MUCH_MEMORY, "reading the document took too much memory")
     except Exception as error:  # noqa: BLE001  # a parser may fail in any way; only this document does
         refusal = Refusal(CRASHED, f"the parser failed: {type(error).__name__}: {error}")
-    return framed(tag, asdict(Refusal(refusal.code, refusal.detail[:MAX_DETAIL])))
+    return framed(request.tag, asdict(Refusal(refusal.code, refusal.detail[:MAX_DETAIL])))
 
 
 def _home(module: str) -> Path | None:

@@ -6,6 +6,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Final
 
@@ -28,6 +29,7 @@ APART: Final = 1.4
 _NUMBER: Final = re.compile(r"\d{1,5}")
 _WORD: Final = re.compile(r"\w+(?:-\w+)*")
 _BROKEN_WORD: Final = re.compile(r"(\w{1,60})[\ufffe\x02\xad](\w{1,60})")
+_NO_LETTER: Final = re.compile(r"[\W_]+")
 _BULLET: Final = re.compile(r"[•‣◦▪▫●○■□\uf0b7]\s*")
 _NUMBERING: Final = re.compile(r"\A(?:\w{1,3}\.)*\w{1,3}[.)]?\s+")
 _ALEF_LAM: Final = re.compile("\u0627([\u0622\u0623\u0625\u0627])\u0644")
@@ -49,9 +51,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page's lines in reading order, and whether it shows anything or cannot be read."""
+    """A page's lines in reading order, what is filled in there, and whether it shows anything."""
 
     lines: Sequence[Line]
+    fields: Sequence[str] = ()
     drawn: bool = True
     broken: bool = False
 
@@ -70,17 +73,11 @@ class Layout:
 
     def __init__(self, pages: Sequence[Page], bookmarks: Sequence[Bookmark]) -> None:
         self._pages = pages
-        self._words = Counter(
-            word.casefold()
-            for page in pages
-            for line in page.lines
-            for word in _WORD.findall(line.text.translate(_LIGATURES))
-        )
         sizes: Counter[float] = Counter()
         for page in pages:
             for line in page.lines:
                 sizes[line.size] += len(line.text)
-        self._body = sizes.most_common(1)[0][0]
+        self._body = max(sizes, key=sizes.__getitem__, default=0.0)
         self._levels = self._levels_of(sizes)
         self._outline = _outline(pages, bookmarks)
         self.title = self._largest()
@@ -94,10 +91,13 @@ class Layout:
             outline = self._outline.get(index, {})
             for lines in _blocks(kept):
                 self._block(lines, outline, builder)
+            for field in page.fields:
+                builder.item(self._mended(field))
 
     def _block(self, lines: Sequence[Line], outline: dict[str, int], builder: TextBuilder) -> None:
         text = self._mended(_joined(lines))
-        level = outline.get(_bare(text)) or self._level(lines[0], text)
+        named = outline.get(_bare(text)) if outline else None
+        level = named or self._level(lines[0], text)
         bullet = _BULLET.match(text)
         if level and len(text) <= MAX_HEADING:
             builder.heading(text, level)
@@ -108,9 +108,8 @@ class Layout:
 
     def _level(self, line: Line, text: str) -> int | None:
         """By the size of its letters, where the document has no outline."""
-        if self._outline or not any(letter.isalpha() for letter in text):
-            return None
-        return self._levels.get(line.size)
+        level = None if self._outline else self._levels.get(line.size)
+        return level if any(letter.isalpha() for letter in text) else None
 
     def _levels_of(self, sizes: Counter[float]) -> dict[float, int]:
         large = sorted((size for size in sizes if size >= self._body * HEADING), reverse=True)
@@ -120,7 +119,7 @@ class Layout:
 
     def _largest(self) -> str | None:
         """The line in the largest letters of the first page that has text, if they are large."""
-        lines = next(page.lines for page in self._pages if page.lines)
+        lines = next((page.lines for page in self._pages if page.lines), ())
         for block in _blocks(lines):
             largest = max(line.size for line in lines)
             if block[0].size == largest and largest >= self._body * HEADING:
@@ -130,8 +129,20 @@ class Layout:
 
     def _mended(self, text: str) -> str:
         """Words that a line's end broke are whole again; ligatures are letters."""
+        if text.isascii() and "\x02" not in text:
+            return text
         text = _BROKEN_WORD.sub(self._whole, text.translate(_LIGATURES)).replace("\ufffe", "-")
         return _SCRIPTS.sub(" ", _ALEF_LAM.sub("\u0627\u0644\\1", text))
+
+    @cached_property
+    def _words(self) -> Counter[str]:
+        """How often each word stands in the document."""
+        return Counter(
+            word.casefold()
+            for page in self._pages
+            for line in page.lines
+            for word in _WORD.findall(line.text.translate(_LIGATURES))
+        )
 
     def _whole(self, found: re.Match[str]) -> str:
         """Without the hyphen, unless the document writes the word with one elsewhere."""
@@ -222,4 +233,4 @@ def _outline(pages: Sequence[Page], bookmarks: Sequence[Bookmark]) -> dict[int, 
 def _bare(text: str) -> str:
     """A heading without its number, spaces and case."""
     bare = _NUMBERING.sub("", " ".join(text.split()))
-    return "".join(letter for letter in bare.casefold() if letter.isalnum())
+    return _NO_LETTER.sub("", bare.casefold())

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import mimetypes
+import mmap
 import os
 import platform
 import resource
@@ -19,6 +20,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from adapters.parser.frames import EXHAUSTED
 from adapters.parser.syscalls import MACHINES, compiled
 from orchestrator.ports.parser import Isolation
 
@@ -47,6 +49,8 @@ SHARED: Final = (
 """Libraries and tables that Python and its packages look into, where they are."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
+_HANDLER: Final = ctypes.CFUNCTYPE(None, ctypes.c_int)
+_kept: list[object] = []
 
 
 def reachable() -> Isolation:
@@ -69,6 +73,23 @@ def limit(memory_bytes: int, open_files: int) -> None:
     if machine := MACHINES.get(platform.machine()):
         header, none = struct.pack("=Ii", _CAPABILITIES_V3, 0), bytes(24)
         _libc.syscall(machine.capset, header, none)
+
+
+def tell_exhaustion(memory_bytes: int) -> None:
+    """Native code that is given no memory aborts: have it exit with `EXHAUSTED` then.
+
+    That memory is why, is seen from half of it being gone.
+    """
+
+    def aborted(_: int) -> None:
+        try:
+            mmap.mmap(-1, memory_bytes // 2).close()
+        except OSError:
+            os._exit(EXHAUSTED)
+
+    handler = _HANDLER(aborted)
+    _kept.append(handler)
+    _libc.signal(signal.SIGABRT, handler)
 
 
 def lock_down(parent: int, home: Path | None = None) -> Isolation:

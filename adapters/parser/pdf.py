@@ -16,12 +16,16 @@ import pypdfium2 as pdfium
 from pypdfium2 import raw
 
 from adapters.parser.builder import TextBuilder
+from adapters.parser.form import fields
 from adapters.parser.layout import Bookmark, Layout, Line, Page
 from orchestrator.domain.documents import ParsedDocument
 from orchestrator.domain.errors import Unsupported
+from orchestrator.ports.parser import Progress, unheard
 
 HEAD: Final = 1024
 MAX_BOOKMARKS: Final = 20_000
+SHOWN: Final = 5
+"""So many runs of pages are named where no page has text, and not all for the same reason."""
 _LIBRARY: Final = threading.Lock()
 """PDFium may be called by one thread at a time."""
 _DATE: Final = re.compile(
@@ -35,22 +39,23 @@ class PdfParser:
 
     media_types = frozenset({"application/pdf"})
 
-    def parse(self, content: bytes) -> ParsedDocument:
+    def parse(self, content: bytes, progress: Progress = unheard) -> ParsedDocument:
         """The text layer; a page without one is a warning, a file without one is unsupported."""
         if b"%PDF-" not in content[:HEAD]:
             raise Unsupported("the file is not a PDF", code="broken_file")
         with _LIBRARY, closing(_opened(content)) as document:
-            pages = list(_pages(document))
+            warnings = _with_form(document)
+            pages = list(_pages(document, progress))
             properties, bookmarks = _properties(document), _bookmarks(document)
         if not pages:
             raise Unsupported("the PDF has no pages", code="broken_file")
-        if not any(page.lines for page in pages):
+        if not any(page.lines or page.fields for page in pages):
             raise _without_text(pages)
         builder = TextBuilder()
         layout = Layout(pages, bookmarks)
         layout.write(builder)
         title = _MADE_FROM.sub("", properties.pop("title", "")) or layout.title
-        return builder.build(title, properties=properties, warnings=_warnings(pages))
+        return builder.build(title, properties=properties, warnings=warnings + _warnings(pages))
 
 
 def _opened(content: bytes) -> pdfium.PdfDocument:
@@ -68,16 +73,29 @@ def _opened(content: bytes) -> pdfium.PdfDocument:
         raise Unsupported(f"the PDF is broken: {error}", code="broken_file") from error
 
 
-def _pages(document: pdfium.PdfDocument) -> Iterator[Page]:
-    for index in range(len(document)):
-        try:
-            with closing(document[index]) as page, closing(page.get_textpage()) as text:
-                lines = tuple(_lines(text))
-                drawn = raw.FPDFPage_CountObjects(page) > 0
-        except pdfium.PdfiumError:
-            yield Page((), drawn=False, broken=True)
-            continue
-        yield Page(lines, drawn=drawn)
+def _with_form(document: pdfium.PdfDocument) -> list[str]:
+    """Before any page is opened; a warning where it cannot be done."""
+    try:
+        document.init_forms()
+    except pdfium.PdfiumError:
+        return ["the fields of its form could not be read"]
+    return []
+
+
+def _pages(document: pdfium.PdfDocument, progress: Progress) -> Iterator[Page]:
+    total = len(document)
+    for index in range(total):
+        yield _page(document, index)
+        progress(index + 1, total)
+
+
+def _page(document: pdfium.PdfDocument, index: int) -> Page:
+    try:
+        with closing(document[index]) as page, closing(page.get_textpage()) as text:
+            drawn = raw.FPDFPage_CountObjects(page) > 0
+            return Page(tuple(_lines(text)), tuple(fields(page)), drawn=drawn)
+    except pdfium.PdfiumError:
+        return Page((), drawn=False, broken=True)
 
 
 def _lines(text: pdfium.PdfTextPage) -> Iterator[Line]:
@@ -158,8 +176,11 @@ def _without_text(pages: Sequence[Page]) -> Unsupported:
     if all(page.broken for page in pages):
         return Unsupported("the PDF is broken: none of its pages can be read", code="broken_file")
     which = "its page" if len(pages) == 1 else f"any of its {len(pages)} pages"
+    found = [] if all(page.drawn for page in pages) else _warnings(pages)
+    more = [f"and {len(found) - SHOWN} more"] if len(found) > SHOWN else []
+    details = f" ({'; '.join(found[:SHOWN] + more)})" if found else ""
     return Unsupported(
-        f"the PDF has no text layer on {which}: a scan needs OCR, which is not done here",
+        f"the PDF has no text layer on {which}{details}: a scan needs OCR, which is not done here",
         code="no_text_layer",
     )
 

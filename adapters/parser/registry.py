@@ -22,7 +22,7 @@ from adapters.parser.text import TextParser
 from adapters.parser.zip import ZIP, ZipParser
 from orchestrator.domain.documents import QA_MEDIA_TYPE, ParsedDocument
 from orchestrator.domain.errors import Unsupported
-from orchestrator.ports.parser import HEAD_BYTES, Parser
+from orchestrator.ports.parser import HEAD_BYTES, PagedParser, Parser, Progress, unheard
 
 _HTML: Final = re.compile(
     rb"\s*(?:<!--.*?-->\s*)*<(?:!doctype html|html|head|body)\b", re.IGNORECASE | re.DOTALL
@@ -62,20 +62,20 @@ _OLD: Final = {
 class ParserRegistry:
     """`orchestrator.ports.parser.Parsers` on a thread: for files that are trusted."""
 
-    def __init__(self, parsers: Sequence[Parser] | None = None) -> None:
-        chosen = parsers or (
+    def __init__(self) -> None:
+        plain: Sequence[Parser] = (
             TextParser(),
             MarkdownParser(),
             HtmlParser(),
             QaParser(),
             CsvParser(),
             JsonParser(),
-            PdfParser(),
             OfficeParser(),
-            ZipParser(self),
         )
-        self._parsers = {kind: parser for parser in chosen for kind in parser.media_types}
-        self._files = self._parsers.keys() - {QA_MEDIA_TYPE}
+        paged: Sequence[PagedParser] = (PdfParser(), ZipParser(self))
+        self._plain = {kind: parser for parser in plain for kind in parser.media_types}
+        self._paged = {kind: parser for parser in paged for kind in parser.media_types}
+        self._files = {*self._plain, *self._paged} - {QA_MEDIA_TYPE}
 
     def sniff(self, head: bytes, filename: str) -> str:
         """By the first bytes; the name's ending tells kinds of text apart, and of zip files."""
@@ -92,21 +92,28 @@ class ParserRegistry:
             )
         return kind
 
-    async def parse(self, file: Path, media_type: str) -> ParsedDocument:
+    async def parse(
+        self, file: Path, media_type: str, *, progress: Progress = unheard
+    ) -> ParsedDocument:
         """Hand over to the parser of that type."""
-        return await asyncio.to_thread(lambda: self.read(file.read_bytes(), media_type))
+        loop = asyncio.get_running_loop()
 
-    def read(self, content: bytes, media_type: str) -> ParsedDocument:
+        def told(done: int, total: int) -> None:
+            loop.call_soon_threadsafe(progress, done, total)
+
+        return await asyncio.to_thread(lambda: self.read(file.read_bytes(), media_type, told))
+
+    def read(self, content: bytes, media_type: str, progress: Progress = unheard) -> ParsedDocument:
         """Extract the text; blocking.
 
         Raises:
             Unsupported: when no parser reads that type, or the bytes are of another.
         """
-        try:
-            parser = self._parsers[media_type]
-        except KeyError:
-            raise Unsupported(f"no parser reads {media_type}") from None
-        return parser.parse(content)
+        if paged := self._paged.get(media_type):
+            return paged.parse(content, progress)
+        if plain := self._plain.get(media_type):
+            return plain.parse(content)
+        raise Unsupported(f"no parser reads {media_type}")
 
 
 def _signed(head: bytes, ending: str) -> str | None:

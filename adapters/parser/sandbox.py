@@ -9,13 +9,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-from adapters.parser.cell import Cell, Gone, Limits, start
+from adapters.parser.cell import Cell, Gone, start
 from adapters.parser.frames import Order
+from adapters.parser.limits import Limits
 from adapters.parser.lockdown import reachable
 from adapters.parser.registry import ParserRegistry
 from orchestrator.domain.documents import ParsedDocument
 from orchestrator.domain.errors import Misconfigured, Unavailable
-from orchestrator.ports.parser import Isolation
+from orchestrator.ports.parser import Isolation, Progress, unheard
 
 TRIES: Final = 3
 
@@ -42,7 +43,9 @@ class ParserSandbox:
         """As the registry does: it looks at bytes, and runs no parser."""
         return self._registry.sniff(head, filename)
 
-    async def parse(self, file: Path, media_type: str) -> ParsedDocument:
+    async def parse(
+        self, file: Path, media_type: str, *, progress: Progress = unheard
+    ) -> ParsedDocument:
         """Hand the open file to a process; cancelling this kills the process."""
         try:
             descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
@@ -50,7 +53,7 @@ class ParserSandbox:
             raise Unavailable("the file", error.strerror or "it cannot be opened") from error
         try:
             async with self._turns:
-                return await self._parse(descriptor, media_type)
+                return await self._parse(descriptor, media_type, progress)
         finally:
             os.close(descriptor)
 
@@ -83,11 +86,11 @@ class ParserSandbox:
         cells = [*self._idle, *(one for one in found if isinstance(one, Cell))]
         await asyncio.gather(*(cell.end() for cell in cells))
 
-    async def _parse(self, descriptor: int, media_type: str) -> ParsedDocument:
+    async def _parse(self, descriptor: int, media_type: str, progress: Progress) -> ParsedDocument:
         for _ in range(TRIES):
             cell = await self._take()
             try:
-                return await cell.read(descriptor, media_type, self._limits)
+                return await cell.read(descriptor, media_type, self._limits, progress)
             except Gone:  # between two documents: this one is not to blame
                 cell.spent = True
             finally:

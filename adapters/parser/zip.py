@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 from typing import Final, Protocol
+from zipfile import ZipInfo
 
 from adapters.parser.archive import MAX_DEPTH, SIGNATURE, UNSAFE, Archive, Budget, shown, unsafe
 from adapters.parser.builder import TextBuilder
 from adapters.parser.package import CONTENT_TYPES, DOCX
 from orchestrator.domain.documents import ParsedDocument
 from orchestrator.domain.errors import Unsupported
+from orchestrator.ports.parser import Progress, unheard
 
 ZIP: Final = "application/zip"
 HEAD_BYTES: Final = 4096
@@ -36,7 +38,7 @@ class ZipParser:
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
 
-    def parse(self, content: bytes) -> ParsedDocument:
+    def parse(self, content: bytes, progress: Progress = unheard) -> ParsedDocument:
         """Every file that can be read, under its path; a warning for every other."""
         if not content.startswith((SIGNATURE, b"PK\x05\x06")):
             raise Unsupported("the file is not a zip file")
@@ -45,7 +47,7 @@ class ZipParser:
         if CONTENT_TYPES in archive.names:
             return self._reading.read(content, DOCX)
         walk = _Walk(self._reading, budget)
-        walk.over(archive, "", 1)
+        walk.over(archive, "", 1, progress)
         if not walk.found:
             reasons = "; ".join(walk.warnings[:3]) or "it is empty"
             raise Unsupported(f"nothing in the archive can be read: {reasons}")
@@ -62,28 +64,30 @@ class _Walk:
         self._reading = reading
         self._budget = budget
 
-    def over(self, archive: Archive, above: str, depth: int) -> None:
+    def over(self, archive: Archive, above: str, depth: int, progress: Progress = unheard) -> None:
         """Read every entry in the archive's order."""
         if depth > MAX_DEPTH:
             raise unsafe(f"it nests deeper than {MAX_DEPTH} archives")
-        for entry in archive.entries:
+        for done, entry in enumerate(archive.entries, start=1):
             path = f"{above}{shown(entry.filename)}"
-            if entry.is_dir():
-                continue
-            if reason := archive.refusal(entry):
-                self._skip(path, reason)
-                continue
             try:
-                self._entry(archive.read(entry.filename), path, depth)
+                self._entry(archive, entry, path, depth)
             except Unsupported as error:
                 if error.code == UNSAFE:
                     raise
                 self._skip(path, error.detail)
+            progress(done, len(archive.entries))
 
     def _skip(self, path: str, reason: str) -> None:
         self.warnings.append(f"entry '{path}' was skipped: {reason}")
 
-    def _entry(self, content: bytes, path: str, depth: int) -> None:
+    def _entry(self, archive: Archive, entry: ZipInfo, path: str, depth: int) -> None:
+        if entry.is_dir():
+            return
+        if reason := archive.refusal(entry):
+            self._skip(path, reason)
+            return
+        content = archive.read(entry.filename)
         media_type = self._reading.sniff(content[:HEAD_BYTES], PurePosixPath(path).name)
         if content.startswith(SIGNATURE):
             inner = Archive(content, self._budget)

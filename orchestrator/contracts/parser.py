@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from itertools import pairwise
 from pathlib import Path
 
@@ -227,6 +228,20 @@ class ParsersContract:
         file.write_bytes(b"# Refunds <b>are</b>")
 
         assert (await parsers.parse(file, media_type)).text == text
+
+    async def test_progress_leads_to_the_end(self, parsers: Parsers, tmp_path: Path) -> None:
+        file = tmp_path / "file"
+        with zipfile.ZipFile(file, "w") as archive:
+            for name in ("one.txt", "two.txt", "three.txt"):
+                archive.writestr(name, "Refunds are paid.")
+        steps: list[tuple[int, int]] = []
+
+        await parsers.parse(
+            file, "application/zip", progress=lambda done, total: steps.append((done, total))
+        )
+
+        assert steps[-1] == (3, 3)
+        assert steps == sorted(set(steps))
 
     async def test_a_media_type_that_no_parser_reads_is_unsupported(
         self, parsers: Parsers, tmp_path: Path

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from functools import partial
 from pathlib import PurePath
-from typing import assert_never
+from typing import Final, assert_never
 
 from orchestrator.domain.documents import QA_MEDIA_TYPE, ParsedDocument, Piece
 from orchestrator.domain.errors import Unsupported
@@ -19,6 +19,9 @@ from orchestrator.ingestion.chunking.source import Cut, Source, Strategy
 from orchestrator.ingestion.chunking.structure import structure
 from orchestrator.ports.catalog import Work
 from orchestrator.ports.embedder import Embedder
+
+SHOWN: Final = 5
+"""So many warnings say why there is no text."""
 
 
 async def cut(
@@ -41,8 +44,15 @@ async def cut(
 
     found = await asyncio.to_thread(cuts)
     if not found:
-        raise Unsupported("the document holds no text", code="empty_document")
+        raise _empty(parsed)
     return title, [one.piece for one in found], [one.embedded for one in found]
+
+
+def _empty(parsed: ParsedDocument) -> Unsupported:
+    count = len(parsed.pages)
+    where = f" on any of its {count} pages" if count > 1 else ""
+    why = f": {'; '.join(parsed.warnings[:SHOWN])}" if parsed.warnings else ""
+    return Unsupported(f"the document holds no text{where}{why}", code="empty_document")
 
 
 async def _strategy(parsed: ParsedDocument, chunking: Chunking, embedder: Embedder) -> Strategy:

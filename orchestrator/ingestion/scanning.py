@@ -7,7 +7,7 @@ from typing import Final
 
 from orchestrator.domain.documents import ParsedDocument
 from orchestrator.domain.errors import Unsupported
-from orchestrator.ports.parser import Parsers
+from orchestrator.ports.parser import Parsers, Progress, unheard
 from orchestrator.ports.scanner import Scanner
 
 INFECTED: Final = "infected"
@@ -24,8 +24,10 @@ class Scanned:
         """As the parsers do."""
         return self._parsers.sniff(head, filename)
 
-    async def parse(self, file: Path, media_type: str) -> ParsedDocument:
+    async def parse(
+        self, file: Path, media_type: str, *, progress: Progress = unheard
+    ) -> ParsedDocument:
         """Scan, then parse."""
         if found := await self._scanner.scan(file):
             raise Unsupported(f"the virus scanner found '{found}' in the file", code=INFECTED)
-        return await self._parsers.parse(file, media_type)
+        return await self._parsers.parse(file, media_type, progress=progress)

@@ -1,5 +1,6 @@
 """Parsing: bytes to text with structure."""
 
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Final, Protocol
@@ -15,6 +16,14 @@ TOO_MUCH_TEXT: Final = "too_much_text"
 CRASHED: Final = "parser_crashed"
 HARMFUL: Final = frozenset({TOO_SLOW, TOO_MUCH_MEMORY, TOO_MUCH_TEXT, CRASHED})
 """The codes of files that brought a parser down, or to a limit."""
+
+
+Progress = Callable[[int, int], None]
+"""Told how many pages of how many have been read, or entries of an archive; ever more of them."""
+
+
+def unheard(done: int, total: int) -> None:
+    """Progress that nobody asked for."""
 
 
 class Isolation(StrEnum):
@@ -53,6 +62,16 @@ class Parser(Protocol):
         ...
 
 
+class PagedParser(Protocol):
+    """A parser whose files may be long, and which says how far it is."""
+
+    media_types: frozenset[str]
+
+    def parse(self, content: bytes, progress: Progress = unheard) -> ParsedDocument:
+        """As `Parser` does, with word of every page."""
+        ...
+
+
 class Parsers(Protocol):
     """Every parser of a deployment behind one door."""
 
@@ -64,8 +83,13 @@ class Parsers(Protocol):
         """
         ...
 
-    async def parse(self, file: Path, media_type: str) -> ParsedDocument:
+    async def parse(
+        self, file: Path, media_type: str, *, progress: Progress = unheard
+    ) -> ParsedDocument:
         """Extract the text with the parser of that media type, within the deployment's limits.
+
+        `progress` is called in the caller's event loop, now and then and at the last page; never
+        where the format has no pages.
 
         Raises:
             Unsupported: when the bytes are not what the media type says, go beyond a limit, or

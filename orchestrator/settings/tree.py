@@ -121,8 +121,9 @@ class ParsingSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     processes: int = Field(default=0, ge=0, le=256, description="0: one for each core")
-    wall_s: float = Field(default=60.0, gt=0, description="for one document")
-    cpu_s: int = Field(default=50, ge=1, description="of processor time, for one document")
+    wall_s: float = Field(default=60.0, gt=0, description="for a document, or its next page")
+    cpu_s: int = Field(default=50, ge=1, description="of processor time, likewise")
+    total_s: float = Field(default=600.0, gt=0, description="for one document in all, of either")
     memory_bytes: int = Field(default=1_000_000_000, ge=150_000_000, description="of a process")
     max_text_chars: int = Field(default=20_000_000, gt=0, description="of one document's text")
     open_files: int = Field(default=64, ge=16, description="of a process")

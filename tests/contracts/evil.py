@@ -13,15 +13,17 @@ import threading
 import time
 from pathlib import Path
 
-from adapters.parser.frames import framed
+from adapters.parser.frames import HEADER, STEP, framed
 from orchestrator.domain.documents import Heading, ParsedDocument
+from orchestrator.ports.parser import Progress
 
 
 class Evil:
     """Does what the content says, with the argument that stands after it."""
 
-    def read(self, content: bytes, media_type: str) -> ParsedDocument:
+    def read(self, content: bytes, media_type: str, progress: Progress) -> ParsedDocument:
         what, _, argument = content.decode().partition(" ")
+        self.progress = progress
         try:
             return ParsedDocument(str(getattr(self, what)(argument)), title=str(os.getpid()))
         except OSError as error:
@@ -117,6 +119,39 @@ class Evil:
         os.write(0, framed(bytes(8), {"text": text}))
         return "never read"
 
+    def pages(self, argument):
+        """Read so many pages, in so many seconds each."""
+        count, seconds = argument.split()
+        for done in range(int(count)):
+            time.sleep(float(seconds))
+            self.progress(done + 1, int(count))
+        return "read"
+
+    def work(self, argument):
+        """The same, with the processor busy."""
+        count, seconds = argument.split()
+        for done in range(int(count)):
+            ends = time.thread_time() + float(seconds)
+            while time.thread_time() < ends:
+                pass
+            self.progress(done + 1, int(count))
+        return "read"
+
+    def tell(self, steps):
+        """Say these steps, whatever they are."""
+        for content in steps.split(";"):
+            said = HEADER.pack(self.progress._tag, STEP, len(content)) + content.encode()
+            os.write(0, said)
+        return "never read"
+
+    def flood(self, _):
+        for done in range(1, 1 << 30):
+            os.write(0, framed(self.progress._tag, (done, 1 << 30), STEP))
+
+    def kinds(self, kind):
+        os.write(0, framed(self.progress._tag, "what", int(kind)))
+        return "never read"
+
     def long(self, length):
         return "x" * int(length)
 
@@ -125,6 +160,15 @@ class Evil:
 
     def segfault(self, _):
         ctypes.string_at(0)
+
+    def abort(self, _):
+        os.abort()
+
+    def starve(self, megabytes):
+        """Abort as native code does that is given no memory."""
+        held = bytes(int(megabytes) << 20)
+        os.abort()
+        return len(held)
 
     def recurse(self, text):
         return self.recurse(text)
@@ -136,7 +180,7 @@ class Evil:
 class Liar(Evil):
     """Answers with what is not so."""
 
-    def read(self, content: bytes, media_type: str) -> ParsedDocument:
+    def read(self, content: bytes, media_type: str, progress: Progress) -> ParsedDocument:
         return {
             b"heading": ParsedDocument("text", headings=[Heading(0, 1, "other text")]),
             b"order": ParsedDocument("a b", headings=[Heading(2, 1, "b"), Heading(0, 1, "a")]),

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from adapters.parser import sandbox
-from adapters.parser.cell import Limits
-from adapters.parser.frames import Order
+from adapters.parser.frames import STEP_S, Order
+from adapters.parser.limits import Limits
 from adapters.parser.sandbox import ParserSandbox, open_sandbox
 from orchestrator.contracts.parser import ParsersContract
 from orchestrator.domain.documents import QA_MEDIA_TYPE
@@ -26,7 +26,12 @@ from orchestrator.ports.parser import Isolation
 
 ORDER = Order(os.getpid(), 300_000_000, 64, 5, 100_000)
 LIMITS = Limits(
-    cpu_s=30, wall_s=30.0, max_text_chars=100_000, recycle_after=100, recycle_bytes=1 << 30
+    cpu_s=30,
+    wall_s=30.0,
+    total_s=60.0,
+    max_text_chars=100_000,
+    recycle_after=100,
+    recycle_bytes=1 << 30,
 )
 EVIL = "tests.contracts.evil:Evil"
 DENIED = {f"errno {errno.EPERM}", f"errno {errno.EACCES}"}
@@ -165,7 +170,23 @@ async def test_what_a_parser_may_need_is_there(evil, told, words, said):
         ("long 100001", {}, "too_much_text", "more than 100000 characters"),
         ("exit 3", {}, "parser_crashed", "status 3"),
         ("segfault", {}, "parser_crashed", "SIGSEGV"),
+        ("abort", {}, "parser_crashed", "SIGABRT"),
+        ("starve 200", {}, "too_much_memory", "too much memory"),
         ("recurse", {}, "parser_crashed", "RecursionError"),
+        ("sleep", {"total_s": 0.5}, "too_slow", "more than 0.5 s"),
+        ("loop", {"total_s": 1.0, "wall_s": 0.5}, "too_slow", "more than 0.5 s"),
+        ("pages 100 0.3", {"total_s": 1.0}, "too_slow", r"more than 1 s, and came to \d of 100"),
+        ("pages 2 0.9", {"wall_s": 0.5}, "too_slow", "more than 0.5 s"),
+        ("work 100 0.3", {"total_s": 1.0, "cpu_s": 1}, "too_slow", "more than 1 s"),
+        ("tell [1,2];[1,2]", {}, "parser_crashed", "progress that is none"),
+        ("tell [2,1]", {}, "parser_crashed", "progress that is none"),
+        ("tell [0,9]", {}, "parser_crashed", "progress that is none"),
+        ("tell [1,9];[2,8]", {}, "parser_crashed", "progress that is none"),
+        ("tell [-1,9]", {}, "parser_crashed", "no progress"),
+        ('tell {"done":1}', {}, "parser_crashed", "no progress"),
+        (f"tell [1,{'9' * 90}]", {}, "parser_crashed", "too much of its progress"),
+        ("kinds 2", {}, "parser_crashed", "what it was not asked"),
+        ("flood", {}, "parser_crashed", "progress without end"),
         ("babble", {}, "parser_crashed", "what it was not asked"),
         ("foretell hello", {}, "parser_crashed", "what it was not asked"),
     ],
@@ -182,6 +203,29 @@ async def test_what_goes_wrong_ends_that_document_alone(told, words, limits, cod
 
     assert (raised.value.code, after) == (code, "after")
     assert took < 20
+
+
+@pytest.mark.parametrize(
+    ("words", "limits"), [("pages 8 0.3", {"wall_s": 2.0}), ("work 8 0.4", {"cpu_s": 1})]
+)
+async def test_a_long_document_may_go_on_as_long_as_it_gets_on(told, words, limits):
+    async with opened(EVIL, **limits) as pool:
+        assert await told(pool, words) == "read"
+
+
+async def test_progress_is_told_a_few_times_a_second_and_at_the_end(evil, tmp_path):
+    file = tmp_path / "file"
+    file.write_text("pages 200 0.005")
+    steps = []
+    await evil.isolation()
+    began = time.monotonic()
+
+    await evil.parse(file, "text/plain", progress=lambda *step: steps.append(step))
+    took = time.monotonic() - began
+
+    assert steps == sorted(set(steps))
+    assert steps[-1] == (200, 200)
+    assert 3 <= len(steps) <= 2 + took / STEP_S
 
 
 @pytest.mark.parametrize("lie", ["heading", "order", "page", "title"])
@@ -290,14 +334,14 @@ def _children():
 PARENT = """
 import asyncio, os, sys
 from pathlib import Path
-from adapters.parser.cell import Limits
+from adapters.parser.limits import Limits
 from adapters.parser.frames import Order
 from adapters.parser.sandbox import open_sandbox
 from orchestrator.ports.parser import Isolation
 
 async def main():
     order = Order(os.getpid(), 300_000_000, 64, 5, 1000, "tests.contracts.evil:Evil")
-    limits = Limits(60, 60.0, 1000, 100, 1 << 30)
+    limits = Limits(60, 60.0, 60.0, 1000, 100, 1 << 30)
     async with open_sandbox(order, limits, processes=2, minimum=Isolation.LIMITS) as pool:
         await asyncio.gather(pool.isolation(), pool.isolation())
         print(*(cell.pid for cell in pool._idle), flush=True)

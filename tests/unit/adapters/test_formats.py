@@ -60,6 +60,43 @@ def test_a_pdf_without_text_needs_ocr(registry):
     assert raised.value.code == "no_text_layer"
 
 
+def test_a_pdf_without_text_says_which_pages_are_scans_and_which_are_blank(registry):
+    blank = files.pdf_of(
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [3 0 R 4 0 R 3 0 R 4 0 R 4 0 R] /Count 5 >>",
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 200 200] >>",
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 200 200] /Contents 5 0 R >>",
+        b"<< /Length 14 >>\nstream\n0 0 99 99 re f\nendstream",
+    )
+
+    with pytest.raises(Unsupported) as raised:
+        registry.read(blank, PDF)
+
+    assert raised.value.detail == (
+        "the PDF has no text layer on any of its 5 pages (page 2 has no text layer; "
+        "pages 4-5 have no text layer): a scan needs OCR, which is not done here"
+    )
+
+
+def test_what_is_filled_into_a_form_stands_on_its_page(registry):
+    parsed = registry.read(files.form(), PDF)
+
+    assert parsed.text.split("\n") == [
+        *("Application", "", "- Family name: Lovelace", "- Accepts the terms: Yes"),
+        *("- Class: second", "- City: Oslo", "- Languages: de", "", "Second page"),
+    ]
+    assert parsed.text[parsed.pages[1] :] == "Second page"
+
+
+def test_a_form_alone_is_text_too(registry):
+    assert registry.read(files.form(words=False), PDF).text.startswith("- Family name: Lovelace")
+
+
+def test_a_password_in_a_form_is_not_read(registry):
+    assert b"sesame" in files.form()
+    assert "sesame" not in registry.read(files.form(), PDF).text
+
+
 def test_a_header_is_read_once_and_page_numbers_never(registry):
     pages = [
         ("ACME handbook", f"Rule {chr(65 + n)} holds.", f"Page {n + 1} of 6") for n in range(6)

@@ -178,6 +178,7 @@ async def test_a_service_that_lacks_nothing_is_ready(http):
             "cache": "up",
             "parser": "up",
             "scanner": "up",
+            "queue": "up",
         },
         "version": __version__,
     }

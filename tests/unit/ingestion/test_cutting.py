@@ -79,6 +79,19 @@ async def test_only_the_semantic_strategy_embeds_and_that_at_once():
     assert calls == {"recursive": [], "sentence": [], "structure": [], "semantic": [14]}
 
 
+async def test_a_document_without_text_says_of_how_many_pages_and_why():
+    warnings = ("pages 1-2 have no text layer", "page 3 is broken")
+    parsed = ParsedDocument("", pages=(0, 0, 0), warnings=warnings)
+
+    with pytest.raises(Unsupported) as caught:
+        await cut(parsed, work(), Chunking(), MockEmbedder())
+
+    assert caught.value.detail == (
+        "the document holds no text on any of its 3 pages: pages 1-2 have no text layer; "
+        "page 3 is broken"
+    )
+
+
 async def test_a_document_without_text_is_refused():
     with pytest.raises(Unsupported, match="holds no text") as caught:
         await cut(ParsedDocument(" \n "), work(), Chunking(), MockEmbedder())

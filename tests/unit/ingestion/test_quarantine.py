@@ -17,10 +17,10 @@ KEY = "uid of default/d1/c0ffee"
 class Parsers(ParserRegistry):
     """Is brought down by bytes that name how."""
 
-    def read(self, content, media_type):
+    def read(self, content, media_type, progress):
         if content.startswith(b"!"):
             raise Unsupported("reading the document went wrong", code=content[1:].decode())
-        return super().read(content, media_type)
+        return super().read(content, media_type, progress)
 
 
 class Scanner:

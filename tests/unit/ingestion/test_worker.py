@@ -19,10 +19,10 @@ from tests.unit.ingestion.office import Office
 class Parsers(ParserRegistry):
     """Fails on bytes that say so."""
 
-    def read(self, content, media_type):
+    def read(self, content, media_type, progress):
         if content.startswith(b"explode"):
             raise RecursionError("too deep")
-        return super().read(content, media_type)
+        return super().read(content, media_type, progress)
 
 
 class Reads:
@@ -31,7 +31,7 @@ class Reads:
     def __init__(self, parsed):
         self.parsed = parsed
 
-    async def parse(self, _file, _media_type):
+    async def parse(self, _file, _media_type, **_):
         return self.parsed
 
 
@@ -449,7 +449,7 @@ class Slow:
     def __init__(self):
         self.now = self.most = 0
 
-    async def parse(self, file, media_type):
+    async def parse(self, file, media_type, **_):
         self.now += 1
         self.most = max(self.most, self.now)
         await asyncio.sleep(0.01)
@@ -472,7 +472,7 @@ async def test_as_many_documents_are_parsed_at_once_as_there_are_processes(paral
 
 async def test_an_outage_ends_what_else_is_being_parsed():
     class Failing(Slow):
-        async def parse(self, file, media_type):
+        async def parse(self, file, media_type, **_):
             if file.read_text() != "Text 1.":
                 raise Unavailable("the parser", "gone")
             return await super().parse(file, media_type)
