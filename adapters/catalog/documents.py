@@ -141,7 +141,9 @@ class SqlDocuments:
             await connection.execute(
                 update(documents)
                 .where(documents.c.id == document_id)
-                .values(status=Status.PROCESSING, stage=Stage.PARSING, updated_at=time.time())
+                .values(
+                    status=Status.PROCESSING, stage=Stage.PARSING, share=0.0, updated_at=time.time()
+                )
             )
         return Work(document(row), row.given_title, row.blob_key, row.generation)
 
@@ -151,8 +153,18 @@ class SqlDocuments:
             await connection.execute(
                 update(documents)
                 .where(documents.c.id.in_(ids), documents.c.status == Status.PROCESSING)
-                .values(stage=stage)
+                .values(stage=stage, share=0.0)
             )
+
+    async def advanced(self, shares: Mapping[str, float]) -> None:
+        """Write them beside the stage, if the documents are still `processing`."""
+        async with self._database.write() as connection:
+            for document_id, share in shares.items():
+                await connection.execute(
+                    update(documents)
+                    .where(documents.c.id == document_id, documents.c.status == Status.PROCESSING)
+                    .values(share=share)
+                )
 
     async def waiting(self) -> int:
         """Count the jobs."""
@@ -324,6 +336,7 @@ def document(row: Row[Any]) -> Document:
         error_code=row.error_code,
         receipt=receipt(row) if row.deleted_at else None,
         stage=_stage(row),
+        share=row.share or 0.0,
         queued_at=_time(row.queued_at),
         indexed_at=_time(row.indexed_at),
         reading=_READING.validate_python(row.reading) if row.reading else None,

@@ -76,6 +76,7 @@ documents = Table(
     Column("deleted_revision", Integer),
     Column("receipt", JSON),
     Column("stage", Text),
+    Column("share", Float),
     Column("hold_reason", Text),
     Column("held_at", Float),
     Index(

@@ -48,6 +48,10 @@ class Gone(Exception):
     """The process had ended before it was asked."""
 
 
+class Killed(Unsupported):
+    """It was killed over a document: by the kernel, for want of memory, or by somebody."""
+
+
 class Cell:
     """Asked for one document at a time; `spent` when it must not be asked again."""
 
@@ -88,6 +92,7 @@ class Cell:
 
         Raises:
             Gone: when it has not been asked, and another can be.
+            Killed: when it was killed over the document, which may not be to blame.
             Unsupported: when there is no text, or reading it came to a limit or brought it down.
         """
         tag = secrets.token_bytes(len(FIRST))
@@ -177,8 +182,11 @@ class Cell:
             return Unsupported("the parser failed: it closed its channel", code=CRASHED)
         if status == -signal.SIGXCPU:
             return watch.too_busy()
-        if status in (EXHAUSTED, -signal.SIGKILL):  # nobody else kills it but the kernel
-            return Unsupported("reading the document took too much memory", code=TOO_MUCH_MEMORY)
+        too_much = "reading the document took too much memory"
+        if status == -signal.SIGKILL:
+            return Killed(too_much, code=TOO_MUCH_MEMORY)
+        if status == EXHAUSTED:
+            return Unsupported(too_much, code=TOO_MUCH_MEMORY)
         how = f"status {status}" if status >= 0 else signal.Signals(-status).name
         return Unsupported(f"the document brought the parser down: {how}", code=CRASHED)
 

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-from adapters.parser.cell import Cell, Gone, start
+from adapters.parser.cell import Cell, Gone, Killed, start
 from adapters.parser.frames import Order
 from adapters.parser.limits import Limits
 from adapters.parser.lockdown import reachable
@@ -87,15 +87,21 @@ class ParserSandbox:
         await asyncio.gather(*(cell.end() for cell in cells))
 
     async def _parse(self, descriptor: int, media_type: str, progress: Progress) -> ParsedDocument:
+        ended: Unavailable | Killed = Unavailable(
+            "the parser", "its processes end before they are asked"
+        )
         for _ in range(TRIES):
             cell = await self._take()
+            os.lseek(descriptor, 0, os.SEEK_SET)  # as far as another has read, if any
             try:
                 return await cell.read(descriptor, media_type, self._limits, progress)
             except Gone:  # between two documents: this one is not to blame
                 cell.spent = True
+            except Killed as error:  # this one may be, if it happens every time
+                ended = error
             finally:
                 await self._put_back(cell)
-        raise Unavailable("the parser", "its processes end before they are asked")
+        raise ended
 
     async def _take(self) -> Cell:
         if self._idle:

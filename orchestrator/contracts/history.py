@@ -84,6 +84,25 @@ class VersionsContract:
         assert await catalog.documents.get(waits.id) == waits
 
     @pytest.mark.parametrize("how", ["failed", "replaced", "deleted"])
+    async def test_how_far_a_stage_is_moves_the_progress_and_is_forgotten_after_it(
+        self, catalog: Catalog, clerk: Clerk
+    ) -> None:
+        document = (await clerk.hand_in()).document
+
+        async def progress() -> float:
+            return (await catalog.documents.get(document.id)).progress or 0.0
+
+        await catalog.documents.advanced({document.id: 0.9})
+        seen = [await progress()]
+        await catalog.documents.work(document.id, 1)
+        seen.append(await progress())
+        await catalog.documents.advanced({document.id: 0.5, "unknown": 0.5})
+        seen.append(await progress())
+        await catalog.documents.reached(Stage.EMBEDDING, [document.id])
+        seen.append(await progress())
+
+        assert seen == pytest.approx([0.0, 0.1, 0.3, 0.5])
+
     async def test_a_stage_does_not_outlast_the_work(
         self, catalog: Catalog, clerk: Clerk, how: str
     ) -> None:

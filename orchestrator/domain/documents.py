@@ -39,6 +39,11 @@ class Stage(StrEnum):
         """How much of the way lies behind it: a rough share, in [0, 1)."""
         return _PROGRESS[self]
 
+    @property
+    def end(self) -> float:
+        """The progress of the stage after it."""
+        return min((one for one in _PROGRESS.values() if one > self.progress), default=1.0)
+
 
 _PROGRESS: Final = {
     Stage.QUEUED: 0.0,
@@ -112,8 +117,8 @@ class Document:
     """A document as the catalog knows it; `version` counts from 1, `size` is in bytes.
 
     `revision` is that of the workspace when the document last changed what readers see. `stage`
-    is None when nothing is being done for it. `queued_at`, `indexed_at` and `reading` are those
-    of the newest version.
+    is None when nothing is being done for it; `share` of it lies behind, in [0, 1]. `queued_at`,
+    `indexed_at` and `reading` are those of the newest version.
     """
 
     id: str
@@ -135,6 +140,7 @@ class Document:
     error_code: str | None = None
     receipt: Receipt | None = None
     stage: Stage | None = None
+    share: float = 0.0
     queued_at: datetime | None = None
     indexed_at: datetime | None = None
     reading: Reading | None = None
@@ -145,7 +151,9 @@ class Document:
         """The share of its way that lies behind it, in [0, 1]; None where there is no way on."""
         if self.status is Status.INDEXED:
             return 1.0
-        return self.stage.progress if self.stage else None
+        if self.stage is None:
+            return None
+        return self.stage.progress + self.share * (self.stage.end - self.stage.progress)
 
     def seen_by(self, principal: Principal) -> bool:
         """Whether the principal may see its text."""

@@ -9,6 +9,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final, Protocol
 
 from orchestrator.domain.documents import Piece, Reading, Stage, text_hash
@@ -125,6 +126,7 @@ class Worker:
         self._turns = asyncio.Semaphore(parallel)
         self._name = uuid.uuid4().hex
         self._unusable: set[str] = set()
+        self._shares: dict[str, float] = {}
 
     async def run(self) -> None:
         """Work until cancelled; what is unfinished then goes back to the queue at once."""
@@ -233,7 +235,9 @@ class Worker:
             return None
         try:
             async with self._blobs.local(work.blob_key) as file:
-                parsed = await self._parsers.parse(file, work.document.media_type)
+                parsed = await self._parsers.parse(
+                    file, work.document.media_type, progress=partial(self._advance, job.document_id)
+                )
             watch.ended("parsing")
             title, pieces, texts = await cut(parsed, work, config.chunking, embedder)
             likeness = await asyncio.to_thread(sketch, parsed.text)
@@ -309,11 +313,17 @@ class Worker:
             async with asyncio.timeout(IDLE_S):  # wait_for can lose a cancellation
                 await self._arrived.wait()
 
+    def _advance(self, document_id: str, done: int, total: int) -> None:
+        self._shares[document_id] = done / total
+
     async def _renew(self) -> None:
         while True:
             await asyncio.sleep(CLAIM_S / 3)
             try:
                 await self._queue.renew(self._name, seconds=CLAIM_S)
+                if shares := self._shares:
+                    self._shares = {}
+                    await self._catalog.documents.advanced(shares)
             except Unavailable as error:
                 self._observer.worker_waits(error)
 

@@ -172,6 +172,10 @@ class Documents(Protocol):
         """Note the stage of documents that are being processed, in one write."""
         ...
 
+    async def advanced(self, shares: Mapping[str, float]) -> None:
+        """Note how much of its stage lies behind each, in [0, 1], in one write."""
+        ...
+
     async def waiting(self) -> int:
         """How many documents of all workspaces wait, or are being worked on."""
         ...

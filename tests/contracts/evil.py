@@ -80,6 +80,10 @@ class Evil:
         other.join()
         return said[0]
 
+    def slow(self, seconds):
+        time.sleep(float(seconds))
+        return f"slow {seconds}"
+
     def kill(self, pid):
         os.kill(int(pid), signal.SIGKILL)
 

@@ -16,9 +16,10 @@ from pathlib import Path
 import pytest
 
 from adapters.parser import sandbox
+from adapters.parser.cell import Cell
 from adapters.parser.frames import STEP_S, Order
 from adapters.parser.limits import Limits
-from adapters.parser.sandbox import ParserSandbox, open_sandbox
+from adapters.parser.sandbox import TRIES, ParserSandbox, open_sandbox
 from orchestrator.contracts.parser import ParsersContract
 from orchestrator.domain.documents import QA_MEDIA_TYPE
 from orchestrator.domain.errors import Misconfigured, Unavailable, Unsupported
@@ -268,6 +269,45 @@ async def test_one_that_dies_between_documents_fails_none(evil, told):
     await until(lambda: not alive(pid))
 
     assert await told(evil, "echo 2") == "2"
+
+
+async def test_a_document_over_which_one_was_killed_is_read_by_another(evil, told, monkeypatch):
+    asked = cells_that_are_asked(monkeypatch)
+    reading = asyncio.create_task(told(evil, "slow 0.5"))
+    await until(lambda: asked)
+    await asyncio.sleep(0.2)
+
+    os.kill(asked[0].pid, signal.SIGKILL)
+
+    assert await reading == "slow 0.5"
+    assert len(asked) == 2
+
+
+async def test_one_over_which_every_process_is_killed_is_to_blame(evil, told, monkeypatch):
+    asked = cells_that_are_asked(monkeypatch)
+    reading = asyncio.create_task(told(evil, "slow 5"))
+    for number in range(TRIES):
+        await until(lambda number=number: len(asked) > number)
+        await asyncio.sleep(0.1)
+        os.kill(asked[number].pid, signal.SIGKILL)
+
+    with pytest.raises(Unsupported) as raised:
+        await reading
+
+    assert raised.value.code == "too_much_memory"
+    assert await told(evil, "echo 2") == "2"
+
+
+def cells_that_are_asked(monkeypatch):
+    asked = []
+    ask = Cell._ask
+
+    def asking(self, *given):
+        asked.append(self)
+        return ask(self, *given)
+
+    monkeypatch.setattr(Cell, "_ask", asking)
+    return asked
 
 
 async def test_one_that_has_read_so_many_documents_is_replaced(told):

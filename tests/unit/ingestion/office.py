@@ -92,6 +92,7 @@ class Office:
         self.postponed: dict[str, float] = {}
         self.calls: list[str] = []
         self.stages: list[tuple[Any, list[str]]] = []
+        self.shares: list[dict[str, float]] = []
         self.down: dict[str, RagError] = {}
         self.lost: dict[str, RagError] = {}
         self.arrived = asyncio.Event()
@@ -171,6 +172,9 @@ class Office:
 
     async def reached(self, stage: Any, ids: Any) -> None:
         self.stages.append((stage, list(ids)))
+
+    async def advanced(self, shares: Any) -> None:
+        self.shares.append(dict(shares))
 
     @asynccontextmanager
     async def local(self, key: str) -> Any:

@@ -470,6 +470,23 @@ async def test_as_many_documents_are_parsed_at_once_as_there_are_processes(paral
     assert [one.document_id for one in office.published[0]] == [f"d{n}" for n in range(8)]
 
 
+@hurried
+async def test_how_far_documents_are_is_written_with_the_renewal_of_their_claims():
+    class Long(Slow):
+        async def parse(self, file, media_type, *, progress):
+            progress(3, 10)
+            await asyncio.sleep(CLAIM_S)
+            return ParsedDocument(file.read_text())
+
+    office = Office(Long())
+    office.hand_in("d1", b"One.")
+    working = asyncio.create_task(office.worker.run())
+    await until(lambda: office.published, seconds=CLAIM_S * 2)
+    await ended(working)
+
+    assert office.shares == [{"d1": 0.3}]
+
+
 async def test_an_outage_ends_what_else_is_being_parsed():
     class Failing(Slow):
         async def parse(self, file, media_type, **_):

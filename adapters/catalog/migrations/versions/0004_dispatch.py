@@ -1,4 +1,4 @@
-"""Jobs that must wait, jobs that a broker has been told of, and the codes of failures."""
+"""Jobs that wait or that a broker knows of; codes of failures, and how far a reading is."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,6 +10,7 @@ down_revision = "0003"
 def upgrade() -> None:
     """Every job that there is may be taken now, and no broker knows of it."""
     op.add_column("documents", sa.Column("error_code", sa.Text()))
+    op.add_column("documents", sa.Column("share", sa.Float()))
     op.add_column("jobs", sa.Column("due_at", sa.Float(), nullable=False, server_default="0"))
     op.add_column("jobs", sa.Column("sent_at", sa.Float()))
 
@@ -18,4 +19,5 @@ def downgrade() -> None:
     """Forget it: they may all be taken at once."""
     op.drop_column("jobs", "sent_at")
     op.drop_column("jobs", "due_at")
+    op.drop_column("documents", "share")
     op.drop_column("documents", "error_code")
