@@ -6,7 +6,7 @@ import gzip
 import os
 import tarfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, BinaryIO, Final, cast
@@ -31,7 +31,7 @@ class TarArchives:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
 
-    def walk(self, archive: Path) -> Iterator[Entry]:
+    def walk(self, archive: Path) -> Generator[Entry, None, None]:
         """One header after another; an archive that stops short is broken."""
         with archive.open("rb") as file, _unpacked(file) as content:
             stream = Stream(file, content, self._limits)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import stat
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, BinaryIO, Final, cast
@@ -35,7 +35,7 @@ class ZipArchives:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
 
-    def walk(self, archive: Path) -> Iterator[Entry]:
+    def walk(self, archive: Path) -> Generator[Entry, None, None]:
         """By the list; entries that share bytes with one before them are refused."""
         with archive.open("rb") as file, _opened(file) as packed:
             entries = [entry for entry in packed.infolist() if not entry.is_dir()]

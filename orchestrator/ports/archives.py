@@ -1,6 +1,6 @@
 """Archives whose files become documents, each its own."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -40,7 +40,7 @@ class Archives(Protocol):
 
     endings: tuple[str, ...]
 
-    def walk(self, archive: Path) -> Iterator[Entry]:
+    def walk(self, archive: Path) -> Generator[Entry, None, None]:
         """Every file of the archive in its order; nothing is unpacked, blocking.
 
         Folders are left out. Archives within are files like others.
