@@ -51,7 +51,7 @@ class Handing:
         self._display = display
         self._patience_s = patience_s
         self._waiting: dict[str, Source] = {}
-        self._looked = 0.0
+        self._following: asyncio.Task[None]
         self._credit = 0
 
     async def run(self, sources: Iterable[Source]) -> None:
@@ -61,14 +61,19 @@ class Handing:
             Unavailable: when a dependency stays away.
             NotFound: when the workspace was deleted meanwhile.
         """
-        for archive, group in groupby(sources, key=lambda one: one.path if one.entry else None):
-            if archive:
-                await self._archive(archive, list(group))
-                continue
-            for source in group:
-                await self._file(source)
-        while self._waiting:
-            await self._pause()
+        self._following = asyncio.create_task(self._follow())
+        try:
+            for archive, group in groupby(sources, key=lambda one: one.path if one.entry else None):
+                if archive:
+                    await self._archive(archive, list(group))
+                    continue
+                for source in group:
+                    await self._file(source)
+            while self._waiting:
+                await self._pause()
+        finally:
+            self._following.cancel()
+            await asyncio.gather(self._following, return_exceptions=True)
 
     async def _file(self, source: Source) -> None:
         try:
@@ -131,7 +136,6 @@ class Handing:
             self._display.advance(source.size)
         else:
             self._waiting[registered.document.id] = source
-        await self._look()
 
     async def _room(self) -> None:
         """Wait until one document more may wait, here and in the queue."""
@@ -150,13 +154,20 @@ class Handing:
         return False
 
     async def _pause(self) -> None:
-        await asyncio.sleep(LOOK_S)
-        self._display.tick()
-        await self._look()
+        """A moment; whatever ended the following is raised."""
+        done, _ = await asyncio.wait({self._following}, timeout=LOOK_S)
+        if done:
+            await self._following
+
+    async def _follow(self) -> None:
+        while True:
+            await self._look()
+            self._display.tick()
+            await asyncio.sleep(LOOK_S)
 
     async def _look(self) -> None:
-        """Note which documents came to their end; now and then, however often it is asked."""
-        if not self._waiting or time.monotonic() - self._looked < LOOK_S:
+        """Note which documents came to their end."""
+        if not self._waiting:
             return
         documents, ids = self._application.catalog.documents, list(self._waiting)
         ended = await self._patiently(lambda: documents.outcomes(ids))
@@ -169,7 +180,6 @@ class Handing:
             warnings = document.reading.warnings if document.reading else ()
             self._summary.index(source.source_id, source.size, warnings)
             self._display.advance(source.size)
-        self._looked = time.monotonic()
 
     def _fail(self, source: Source, reason: str) -> None:
         self._summary.fail(source.source_id, reason, source.size)
