@@ -6,13 +6,14 @@ that a deployment loads only what it uses.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from typing import TYPE_CHECKING, assert_never
 
 from pydantic import SecretStr
 
 from orchestrator.domain.errors import Misconfigured
+from orchestrator.ports.archives import Archives
 from orchestrator.ports.blobs import BlobStore
 from orchestrator.ports.cache import Cache
 from orchestrator.ports.embedder import Embedder
@@ -224,6 +225,16 @@ def open_generator(
                 sentences=chosen.sentences, evidence=chosen.evidence, embedder=embedder
             )
     assert_never(chosen)
+
+
+def archives(settings: Settings) -> Sequence[Archives]:
+    """What reads archives entry by entry; an entry is held to the limit of an upload."""
+    from adapters.archives.limits import Limits
+    from adapters.archives.tar import TarArchives
+    from adapters.archives.zip import ZipArchives
+
+    limits = Limits(entry_bytes=settings.http.max_upload_bytes)
+    return ZipArchives(limits), TarArchives(limits)
 
 
 def open_scanner(chosen: options.ScannerOptions) -> Scanner:

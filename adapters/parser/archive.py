@@ -29,6 +29,7 @@ SIGNATURE: Final = b"PK\x03\x04"
 
 _DIRECTORY: Final = b"PK\x01\x02"
 _LOCAL: Final = struct.Struct("<4s5H3I2H")
+HEAD_BYTES: Final = _LOCAL.size
 _ENCRYPTED: Final = 0x1
 _METHODS: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 
@@ -66,8 +67,8 @@ class Archive:
         self.entries: Sequence[zipfile.ZipInfo] = self._zip.infolist()
         budget.charge(len(self.entries), sum(entry.file_size for entry in self.entries))
         for entry in self.entries:
-            _check_name(entry)
-            _check_ratio(entry)
+            if reason := danger(entry):
+                raise unsafe(reason)
         _check_places(self.entries, content, self._zip.start_dir)
 
     @property
@@ -75,16 +76,17 @@ class Archive:
         """The path of every entry."""
         return frozenset(entry.filename for entry in self.entries)
 
-    def refusal(self, entry: zipfile.ZipInfo) -> str | None:
-        """Why an entry is not to be read, if so."""
+    @staticmethod
+    def refusal(entry: zipfile.ZipInfo, *, most: int = MAX_ENTRY_BYTES) -> str | None:
+        """Why an entry is not to be read, if so; `most` are the bytes that it may hold."""
         if entry.flag_bits & _ENCRYPTED:
             return "it is encrypted"
         if stat.S_ISLNK(entry.external_attr >> 16):
             return "it is a link"
         if entry.compress_type not in _METHODS:
             return "it is packed in a way that is not read"
-        if entry.file_size > MAX_ENTRY_BYTES:
-            return f"it is larger than {MAX_ENTRY_BYTES >> 20} MB"
+        if entry.file_size > most:
+            return f"it is larger than {most >> 20} MB"
         return None
 
     def read(self, name: str) -> bytes:
@@ -159,22 +161,27 @@ def translated() -> Iterator[None]:
         raise Unsupported(f"the zip file is broken: {error}", code="broken_file") from error
 
 
-def _check_name(entry: zipfile.ZipInfo) -> None:
-    name = entry.orig_filename.replace("\\", "/")
-    if "\0" in name or name.startswith("/") or name[1:2] == ":" or ".." in name.split("/"):
-        raise unsafe(f"the path '{shown(entry.orig_filename)}' leads out of it")
+def leads_out(path: str) -> bool:
+    """Whether an entry's path is absolute, or climbs."""
+    path = path.replace("\\", "/")
+    return "\0" in path or path.startswith("/") or path[1:2] == ":" or ".." in path.split("/")
 
 
-def _check_ratio(entry: zipfile.ZipInfo) -> None:
+def danger(entry: zipfile.ZipInfo) -> str | None:
+    """What shows that an entry was made to do harm, if anything."""
+    if leads_out(entry.orig_filename):
+        return f"the path '{shown(entry.orig_filename)}' leads out of it"
     if entry.file_size > max(SMALL, entry.compress_size * MAX_RATIO):
-        raise unsafe(
-            f"'{shown(entry.filename)}' would unpack to more than {MAX_RATIO} times its size"
-        )
+        return f"'{shown(entry.filename)}' would unpack to more than {MAX_RATIO} times its size"
+    return None
 
 
 def _check_places(entries: Sequence[zipfile.ZipInfo], content: bytes, directory: int) -> None:
     """Every entry has bytes of its own, before the directory."""
-    spans = sorted(_span(entry, content) for entry in entries)
+    spans = sorted(
+        span(entry, content[entry.header_offset : entry.header_offset + HEAD_BYTES])
+        for entry in entries
+    )
     if spans and spans[-1][1] > directory:
         raise unsafe("an entry reaches into its directory")
     for (_, end), (start, _) in pairwise(spans):
@@ -182,9 +189,10 @@ def _check_places(entries: Sequence[zipfile.ZipInfo], content: bytes, directory:
             raise unsafe("its entries overlap")
 
 
-def _span(entry: zipfile.ZipInfo, content: bytes) -> tuple[int, int]:
+def span(entry: zipfile.ZipInfo, head: bytes) -> tuple[int, int]:
+    """Where an entry's bytes begin and end, told from the first that it has, `HEAD_BYTES`."""
     with translated():
-        fields = _LOCAL.unpack_from(content, entry.header_offset)
+        fields = _LOCAL.unpack(head)
     if fields[0] != SIGNATURE:
         raise Unsupported("the zip file is broken: an entry is missing", code="broken_file")
     length = _LOCAL.size + fields[9] + fields[10] + entry.compress_size

@@ -15,7 +15,7 @@ from orchestrator.domain.identity import DEFAULT_WORKSPACE
 
 app = typer.Typer(
     help="Answers that cite their sources, from documents that you keep.\n\n"
-    "Exit status: 0 done, 1 something failed, 2 wrong usage or configuration, "
+    "Exit status: 0 done, 1 something failed or was interrupted, 2 wrong usage or configuration, "
     "3 the documents do not answer, 4 a dependency is down.",
     no_args_is_help=True,
     add_completion=False,
@@ -33,6 +33,10 @@ def _text(given: str) -> str:
     except UnicodeEncodeError as error:  # an argument may be any bytes
         raise typer.BadParameter("it is not UTF-8") from error
     return given
+
+
+def _texts(given: list[str] | None) -> list[str]:
+    return [_text(one) for one in given or []]
 
 
 Word = Annotated[str, typer.Argument(callback=_text)]
@@ -107,20 +111,51 @@ def jobs(
 @app.command()
 def ingest(
     paths: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Argument(
-            help="Files and folders. A file's source id is its path as given here; that of a file "
-            "in a folder, its path below the folder.",
-            exists=True,
+            help="Files, folders, quoted globs ('docs/**/*.pdf') and archives (.zip, .tar, "
+            ".tar.gz, .tgz). A file's source id is its path as given here; that of a file in a "
+            "folder, its path below the folder; in an archive, the archive's path and its own."
         ),
-    ],
+    ] = None,
+    manifest: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="A JSON array, or JSON lines, of objects with path, and if wanted source_id, "
+            "title, metadata, acl. Paths are relative to its folder.",
+        ),
+    ] = None,
+    acl: Annotated[
+        list[str] | None,
+        typer.Option(
+            callback=_texts, help="A group that may see the documents; by default everyone."
+        ),
+    ] = None,
+    metadata: Annotated[
+        list[str] | None,
+        typer.Option(
+            callback=_texts, metavar="KEY=VALUE", help="Metadata of all documents: year=2026."
+        ),
+    ] = None,
+    whole: Annotated[
+        bool, typer.Option("--whole", help="An archive is one document, not one for each file.")
+    ] = False,
     workspace: InWorkspace = DEFAULT_WORKSPACE,
     json: Json = False,
 ) -> None:
-    """Ingest documents; a file that is there already, unchanged, is not done twice."""
+    """Ingest documents; a file that is there already, unchanged, is not done twice.
+
+    After an interruption, the same command goes on where it was.
+    """
+    from orchestrator.cli.ingesting import Wanted, said_of_all
     from orchestrator.cli.ingesting import ingest as run_ingest
 
-    raise typer.Exit(run(run_ingest(paths, workspace, json)))
+    if not paths and not manifest:
+        raise typer.BadParameter("give files, folders, globs, archives, or --manifest")
+    with reported():
+        said = said_of_all(acl or [], metadata or [])
+    wanted = Wanted(paths or [], manifest or [], said, whole)
+    raise typer.Exit(run(run_ingest(wanted, workspace, json)))
 
 
 @app.command()

@@ -139,6 +139,33 @@ async def test_ingestion_killed_three_times_ends_with_every_document_once(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+async def test_an_interrupted_ingestion_says_how_far_it_came_and_goes_on(
+    tmp_path: Path, how: signal.Signals
+):
+    data_dir, errors = tmp_path / "data", tmp_path / "errors.log"
+    write_files(tmp_path / "files", FILES)
+    env = environment(data_dir, **IN_MEMORY)
+    ingest = ("ingest", str(tmp_path / "files"), "--workspace", "notes")
+    with start_rag(*ingest, env=env, errors=errors) as process:
+        wait_for(lambda: progress(data_dir) >= FILES // 2, "ingestion did not begin", seconds=120)
+        process.send_signal(how)
+        told, _ = process.communicate(timeout=60)
+
+    ended = run_rag(*ingest, "--json", env=env)
+    summary = json.loads(ended.stdout)
+
+    assert process.returncode == 1
+    assert told.startswith("outcome ")
+    assert "Traceback" not in errors.read_text()
+    assert errors.read_text().splitlines()[-1].startswith("interrupted after ")
+    assert ended.returncode == 0, ended.stderr
+    assert summary["indexed"] + summary["unchanged"] == FILES
+    async with opened(data_dir, IN_MEMORY) as application:
+        await assert_whole(application, "notes", FILES)
+
+
+@pytest.mark.slow
 async def test_a_killed_server_loses_nothing_that_it_had_accepted(tmp_path: Path):
     write_files(tmp_path / "files", DOCUMENTS)
     with serve(tmp_path / "data", **ON_DISK) as running:

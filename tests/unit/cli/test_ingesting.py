@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from orchestrator.cli import handing
 from tests.unit.cli.conftest import one_json, told
 
 pytestmark = pytest.mark.usefixtures("empty")
@@ -32,17 +33,23 @@ def folder(tmp_path):
     return root
 
 
+def table(result):
+    """Documents by outcome, as the table says."""
+    rows = [line.split() for line in result.stdout.splitlines()[1:6]]
+    return {row[0]: int(row[1]) for row in rows}
+
+
 def test_a_mixed_folder_is_summed_up_file_by_file(rag, folder):
     result = rag("ingest", folder)
 
     lines = result.stdout.splitlines()
     assert result.exit_code == 1
-    assert lines[0].startswith("2 indexed, 0 unchanged, 2 failed, 1 skipped in ")
-    assert len(lines) == 4
-    assert "failed: empty.txt: 'empty.txt' is empty" in lines[1]
-    assert "failed: policies/picture.md: 'picture.md' is not read" in lines[2]
-    assert "image/png" in lines[2]
-    assert lines[3] == "  skipped: table.ods: no parser reads '.ods' files"
+    assert table(result) == {"indexed": 2, "unchanged": 0, "failed": 2, "skipped": 1, "total": 5}
+    assert len(lines) == 9
+    assert "failed: empty.txt: 'empty.txt' is empty" in lines[6]
+    assert "failed: policies/picture.md: 'picture.md' is not read" in lines[7]
+    assert "image/png" in lines[7]
+    assert lines[8] == "  skipped: table.ods: no parser reads '.ods' files"
 
 
 def test_a_name_that_is_not_utf_8_fails_its_file_alone(rag, tmp_path):
@@ -54,8 +61,8 @@ def test_a_name_that_is_not_utf_8_fails_its_file_alone(rag, tmp_path):
     result = rag("ingest", folder)
 
     assert result.exit_code == 1
-    assert result.stdout.splitlines()[0].startswith("1 indexed, 0 unchanged, 1 failed, 1 skipped")
-    assert result.stdout.splitlines()[1:] == [
+    assert table(result) == {"indexed": 1, "unchanged": 0, "failed": 1, "skipped": 1, "total": 3}
+    assert result.stdout.splitlines()[6:] == [
         "  failed: caf\\xe9.txt: its name is not UTF-8",
         "  skipped: caf\\xe9.x\\xff: no parser reads '.x\\xff' files",
     ]
@@ -95,7 +102,7 @@ def test_a_folder_without_fault_is_exit_status_0(rag, folder):
     result = rag("ingest", folder / "policies" / "refunds.md", folder / "notes.txt")
 
     assert result.exit_code == 0
-    assert result.stdout.startswith("2 indexed, 0 unchanged, 0 failed, 0 skipped")
+    assert table(result) == {"indexed": 2, "unchanged": 0, "failed": 0, "skipped": 0, "total": 2}
 
 
 def test_what_is_there_already_is_not_done_twice(rag, folder):
@@ -179,16 +186,49 @@ def test_an_empty_folder_is_no_failure(rag, tmp_path):
     result = rag("ingest", tmp_path / "none")
 
     assert result.exit_code == 0
-    assert result.stdout.startswith("0 indexed, 0 unchanged, 0 failed, 0 skipped")
+    assert table(result)["total"] == 0
 
 
-def test_a_file_that_cannot_be_read_fails_alone(rag, folder):
+def test_links_that_lead_nowhere_or_to_folders_are_told(rag, folder):
     (folder / "broken.txt").symlink_to("/nowhere/at/all")
-    (folder / "notes.txt").chmod(0o644)
+    (folder / "linked").symlink_to(folder / "policies")
 
     summary = one_json(rag("ingest", folder, "--json"))
 
     assert summary["indexed"] == 2
+    assert summary["skipped"] == {
+        "broken.txt": "it is no file",
+        "linked/": "a link to a folder is not followed",
+        "table.ods": "no parser reads '.ods' files",
+    }
+
+
+@pytest.mark.parametrize("bound", ["queue", "followed"])
+def test_a_full_queue_is_waited_for_and_nothing_is_dropped(rag, tmp_path, monkeypatch, bound):
+    if bound == "queue":
+        monkeypatch.setenv("RAG_QUEUE__MAX_JOBS", "1")
+    else:
+        monkeypatch.setattr(handing, "FOLLOWED", 2)
+    (tmp_path / "many").mkdir()
+    for number in range(20):
+        (tmp_path / "many" / f"{number}.txt").write_text(f"Refunds of {number} EUR are paid.")
+
+    summary = one_json(rag("ingest", tmp_path / "many", "--json"))
+
+    assert (summary["indexed"], summary["failed"]) == (20, {})
+
+
+def test_what_failed_before_is_tried_once_more(rag, tmp_path, monkeypatch):
+    path = tmp_path / "notes.txt"
+    path.write_text("The canteen serves lunch from noon to two. " * 50)
+    monkeypatch.setenv("RAG_PARSING__MAX_TEXT_CHARS", "10")
+    before = one_json(rag("ingest", path, "--json"))
+    monkeypatch.delenv("RAG_PARSING__MAX_TEXT_CHARS")
+
+    after = one_json(rag("ingest", path, "--json"))
+
+    assert before["failed"].keys() == {str(path)}
+    assert (after["indexed"], after["failed"]) == (1, {})
 
 
 def test_what_looks_like_markup_or_an_emoji_is_printed_as_it_stands(rag, tmp_path, monkeypatch):

@@ -1,0 +1,1 @@
+"""Archives whose entries are read one by one."""
