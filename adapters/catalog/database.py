@@ -85,12 +85,17 @@ def _on_postgresql(element: Any, compiler: Any, **options: Any) -> str:
     return f"json_array_elements_text({compiler.process(element.clauses, **options)})"
 
 
+def upsert(connection: AsyncConnection, table: Table) -> Any:
+    """An insertion that can say what to do where the key is taken, in the database's dialect."""
+    dialect: Any = postgresql if connection.dialect.name == "postgresql" else sqlite
+    return dialect.insert(table)
+
+
 async def insert_new(
     connection: AsyncConnection, table: Table, rows: Sequence[Mapping[str, Any]]
 ) -> None:
     """Insert rows; one whose key is taken is left as it is."""
-    dialect: Any = postgresql if connection.dialect.name == "postgresql" else sqlite
-    await connection.execute(dialect.insert(table).on_conflict_do_nothing(), rows)
+    await connection.execute(upsert(connection, table).on_conflict_do_nothing(), rows)
 
 
 @contextmanager

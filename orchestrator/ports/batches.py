@@ -71,6 +71,12 @@ class Errands(Protocol):
         """
         ...
 
+    async def settle_all(
+        self, batch_id: str, outcomes: Mapping[int, Outcome], *, seconds: float
+    ) -> None:
+        """Write what became of several items, by number, as one act; nothing was found by them."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
