@@ -77,7 +77,7 @@ class SqlBatches:
                 batch_items.c.source_id,
                 _STATUS,
                 batch_items.c.document_id,
-                batch_items.c.code,
+                func.coalesce(batch_items.c.code, documents.c.error_code),
                 func.coalesce(batch_items.c.reason, documents.c.error),
             )
             .select_from(_JOINED)
@@ -131,6 +131,7 @@ class SqlErrands:
         found: Sequence[Item] = (),
         most: int = 0,
         seconds: float = 0.0,
+        spent: int = 0,
     ) -> None:
         """Write the item once; what it was given is dropped with it."""
         async with self._database.write() as connection:
@@ -150,6 +151,7 @@ class SqlErrands:
                 .values(
                     waiting=batches.c.waiting - 1 + len(new),
                     total=batches.c.total + len(new),
+                    bytes=batches.c.bytes + spent,
                     claimed_by=None,
                     claimed_until=now + seconds,
                     updated_at=now,
@@ -288,6 +290,7 @@ def _batch(row: Row[Any], counts: Mapping[str, int]) -> Batch:
         counts=counts,
         created_at=datetime.fromtimestamp(row.created_at, UTC),
         updated_at=datetime.fromtimestamp(row.updated_at, UTC),
+        bytes=row.bytes,
     )
 
 

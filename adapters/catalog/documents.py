@@ -224,6 +224,7 @@ def document(row: Row[Any]) -> Document:
         created_at=datetime.fromtimestamp(row.created_at, UTC),
         updated_at=datetime.fromtimestamp(row.updated_at, UTC),
         error=row.error,
+        error_code=row.error_code,
         receipt=receipt(row) if row.deleted_at else None,
         stage=_stage(row),
         queued_at=_time(row.queued_at),

@@ -136,6 +136,7 @@ async def _publish(connection: AsyncConnection, publication: Publication) -> Non
         .values(
             status=Status.INDEXED,
             error=None,
+            error_code=None,
             title=publication.title,
             chunks=len(publication.pieces),
             revision=revision,

@@ -135,7 +135,7 @@ async def _replace(connection: AsyncConnection, known: Document, arrival: Arriva
     await connection.execute(
         update(documents)
         .where(documents.c.id == known.id)
-        .values(version=number, status=Status.QUEUED, error=None, updated_at=now)
+        .values(version=number, status=Status.QUEUED, error=None, error_code=None, updated_at=now)
     )
     await connection.execute(delete(jobs).where(jobs.c.document_id == known.id))
     await connection.execute(insert(versions), [_version(arrival, number, now)])

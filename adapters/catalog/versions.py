@@ -57,7 +57,7 @@ class SqlVersions:
             await connection.execute(
                 update(documents)
                 .where(documents.c.id == document_id)
-                .values(status=Status.QUEUED, error=None, updated_at=now)
+                .values(status=Status.QUEUED, error=None, error_code=None, updated_at=now)
             )
             await connection.execute(
                 update(versions)

@@ -65,7 +65,7 @@ class LocalQueue:
                 .values(claimed_by=None, claimed_until=None, attempts=attempts)
             )
 
-    async def fail(self, job: Job, reason: str) -> None:
+    async def fail(self, job: Job, reason: str, code: str) -> None:
         """Drop the job and mark its document, unless a newer version has come."""
         async with self._database.write() as connection:
             await connection.execute(delete(jobs).where(jobs.c.id == job.id))
@@ -73,7 +73,12 @@ class LocalQueue:
                 update(documents)
                 .where(documents.c.id == job.document_id, documents.c.version == job.version)
                 .where(documents.c.deleted_at.is_(None))
-                .values(status=Status.FAILED, error=reason, updated_at=time.time())
+                .values(
+                    status=Status.FAILED,
+                    error=reason,
+                    error_code=code,
+                    updated_at=time.time(),
+                )
             )
             await connection.execute(
                 update(versions)

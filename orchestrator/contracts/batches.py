@@ -58,6 +58,30 @@ class BatchesContract:
 
         assert (before.status, now.status, now.counts) == ("running", "ended", {"indexed": 1})
 
+    async def test_the_line_of_a_document_that_failed_says_why(self, clerk: Clerk) -> None:
+        batch = await self.batch(clerk, Kind.FILES, "a")
+        await clerk.catalog.errands.settle(batch.id, 1, await self.taken(clerk, "a"))
+        await clerk.queue.fail(await clerk.claim(), "the file is damaged", "broken_file")
+
+        (line,) = await clerk.catalog.batches.lines(batch.id, after=0, limit=9)
+
+        assert (line.status, line.code, line.reason) == (
+            "failed",
+            "broken_file",
+            "the file is damaged",
+        )
+
+    async def test_what_was_read_for_a_batch_is_added_up(self, clerk: Clerk) -> None:
+        batch = await self.batch(clerk, Kind.WEBSITE, "a", "b", "c")
+        large = 2**33
+        await clerk.catalog.errands.settle(batch.id, 1, REFUSED, spent=large)
+        await clerk.catalog.errands.settle(batch.id, 2, REFUSED, spent=5)
+        await clerk.catalog.errands.settle(batch.id, 2, REFUSED, spent=5)
+
+        now = await clerk.catalog.batches.get(batch.id)
+
+        assert (batch.bytes, now.bytes) == (0, large + 5)
+
     async def test_lines_say_what_became_of_each_page_by_page(self, clerk: Clerk) -> None:
         batch = await self.batch(clerk, Kind.FILES, "a", "b", "c")
         outcome = await self.taken(clerk, "a")

@@ -23,7 +23,7 @@ READING = Reading(
 
 async def fail(clerk: Clerk, reason: str = "the file is damaged") -> None:
     """The oldest job ends without success."""
-    await clerk.queue.fail(await clerk.claim(), reason)
+    await clerk.queue.fail(await clerk.claim(), reason, "broken_file")
 
 
 class VersionsContract:

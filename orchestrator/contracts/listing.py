@@ -48,7 +48,7 @@ class ListingContract:
     ) -> None:
         await clerk.keep("One.", source_id="indexed")
         await clerk.hand_in("Two.", source_id="failed")
-        await clerk.queue.fail(await clerk.claim(), "the file is damaged")
+        await clerk.queue.fail(await clerk.claim(), "the file is damaged", "broken_file")
         worked = (await clerk.hand_in("Three.", source_id="processing")).document
         await catalog.documents.work(worked.id, 1)
         await clerk.hand_in("Four.", source_id="queued")

@@ -137,11 +137,12 @@ class QueueContract:
         await clerk.hand_in()
         (job,) = await queue.claim("a", limit=1, seconds=LONG_S)
 
-        await queue.fail(job, "the file is damaged")
+        await queue.fail(job, "the file is damaged", "broken_file")
         await queue.release("a")
 
         document = await catalog.documents.get(job.document_id)
-        assert (document.status, document.error) == (Status.FAILED, "the file is damaged")
+        assert document.status is Status.FAILED
+        assert (document.error, document.error_code) == ("the file is damaged", "broken_file")
         assert list(await queue.claim("b", limit=1, seconds=LONG_S)) == []
 
     async def test_a_failed_document_has_come_to_its_end(
@@ -151,7 +152,7 @@ class QueueContract:
         (job,) = await queue.claim("a", limit=1, seconds=LONG_S)
         before = await catalog.documents.outcomes([job.document_id])
 
-        await queue.fail(job, "the file is damaged")
+        await queue.fail(job, "the file is damaged", "broken_file")
 
         after = await catalog.documents.outcomes([job.document_id])
         assert (before, after) == ({}, {job.document_id: "the file is damaged"})
@@ -161,12 +162,13 @@ class QueueContract:
     ) -> None:
         await clerk.hand_in()
         (job,) = await queue.claim("a", limit=1, seconds=LONG_S)
-        await queue.fail(job, "the file is damaged")
+        await queue.fail(job, "the file is damaged", "broken_file")
 
         again = await clerk.hand_in()
         (fresh,) = await queue.claim("a", limit=1, seconds=LONG_S)
 
         assert not again.duplicate
+        assert (again.document.error, again.document.error_code) == (None, None)
         assert fresh.document_id == job.document_id
 
     async def test_a_job_that_fails_after_a_newer_version_came_fails_nothing(
@@ -176,7 +178,7 @@ class QueueContract:
         (job,) = await queue.claim("a", limit=1, seconds=LONG_S)
         await clerk.hand_in("new")
 
-        await queue.fail(job, "the file is damaged")
+        await queue.fail(job, "the file is damaged", "broken_file")
 
         document = await catalog.documents.get(job.document_id)
         assert (document.status, document.error) == (Status.QUEUED, None)

@@ -112,8 +112,9 @@ class Document:
     """A document as the catalog knows it; `version` counts from 1, `size` is in bytes.
 
     `revision` is that of the workspace when the document last changed what readers see. `stage`
-    is None when nothing is being done for it. `queued_at`, `indexed_at` and `reading` are those
-    of the newest version.
+    is None when nothing is being done for it. Where it failed, `error` is a sentence for people,
+    and `error_code` stable and for programs. `queued_at`, `indexed_at` and `reading` are those of
+    the newest version.
     """
 
     id: str
@@ -138,6 +139,7 @@ class Document:
     indexed_at: datetime | None = None
     reading: Reading | None = None
     hold: Hold | None = None
+    error_code: str | None = None
 
     @property
     def progress(self) -> float | None:

@@ -166,7 +166,8 @@ class DocumentView(BaseModel):
         description="The share of the way that lies behind it, in [0, 1]; none where there is "
         "no way on."
     )
-    error: str | None = Field(description="Why it failed.")
+    error: str | None = Field(description="Why it failed, for people.")
+    error_code: str | None = Field(description="Why it failed: stable, and for programs.")
     warnings: list[str] = Field(description="What could not be read of it.")
     media_type: str
     size: int = Field(description="In bytes.")
@@ -211,6 +212,7 @@ class DocumentView(BaseModel):
             stage=document.stage.value if document.stage else None,
             progress=document.progress,
             error=document.error,
+            error_code=document.error_code,
             warnings=list(reading.warnings),
             media_type=document.media_type,
             size=document.size,

@@ -145,7 +145,11 @@ async def website(app: App, caller: Caller, body: WebsiteRequest, key: Key = Non
     first = Item(body.url, body.url, metadata=body.metadata, acl=frozenset(body.acl))
 
     async def act() -> Accepted:
-        limits = {"max_pages": body.max_pages, "max_depth": body.max_depth}
+        limits = {
+            "max_pages": body.max_pages,
+            "max_depth": body.max_depth,
+            "max_bytes": app.settings.web.max_crawl_bytes,
+        }
         return _job(await app.intake.website(body.workspace, first, **limits))
 
     return await once(app, _repeatable(caller, key, "website", body, body.workspace), act)

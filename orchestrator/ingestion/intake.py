@@ -112,7 +112,7 @@ class Intake:
         return await self._create(workspace, Kind.MANIFEST, items)
 
     async def website(
-        self, workspace: str, first: Item, *, max_pages: int, max_depth: int
+        self, workspace: str, first: Item, *, max_pages: int, max_depth: int, max_bytes: int
     ) -> Batch:
         """The pages of one host, from `first.place` on, to be read in the background.
 
@@ -129,7 +129,12 @@ class Intake:
         except ValueError as error:
             raise Rejected(str(error), code="invalid_url", field="url") from error
         item = Item(url, url, metadata=first.metadata, acl=first.acl)
-        plan = {"start": url, "max_pages": max_pages, "max_depth": max_depth}
+        plan = {
+            "start": url,
+            "max_pages": max_pages,
+            "max_depth": max_depth,
+            "max_bytes": max_bytes,
+        }
         return await self._create(workspace, Kind.WEBSITE, [item], plan)
 
     async def job(

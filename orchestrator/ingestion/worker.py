@@ -30,6 +30,8 @@ CLAIM_S: Final = 15.0
 IDLE_S: Final = 0.25
 RETRY_S: Final = 1.0
 MAX_ATTEMPTS: Final = 5
+GAVE_UP: Final = "too_many_attempts"
+PARSER_FAILED: Final = "parser_failed"
 
 
 class Observer(Protocol):
@@ -169,7 +171,7 @@ class Worker:
         if work is None:
             return None
         if job.attempts > MAX_ATTEMPTS:
-            await self._fail(job, f"gave up after {MAX_ATTEMPTS} attempts")
+            await self._fail(job, f"gave up after {MAX_ATTEMPTS} attempts", GAVE_UP)
             return None
         watch = Stopwatch(work.document.queued_at or work.document.created_at)
         try:
@@ -183,10 +185,11 @@ class Worker:
             raise
         except RagError as error:
             await self._quarantine.consider(work, error)
-            await self._fail(job, error.detail)
+            await self._fail(job, error.detail, error.code)
             return None
         except Exception as error:  # noqa: BLE001  # a parser may fail in any way; only this document does
-            await self._fail(job, f"the parser failed: {type(error).__name__}: {error}")
+            reason = f"the parser failed: {type(error).__name__}: {error}"
+            await self._fail(job, reason, PARSER_FAILED)
             return None
         return _Prepared(job, work, title, pieces, texts, reading_of(parsed), watch, likeness)
 
@@ -222,8 +225,8 @@ class Worker:
             await self._quarantine.release(f"{one.job.workspace}/{one.job.document_id}")
             self._observer.ingested(one.job.document_id, None)
 
-    async def _fail(self, job: Job, reason: str) -> None:
-        await self._queue.fail(job, reason)
+    async def _fail(self, job: Job, reason: str, code: str) -> None:
+        await self._queue.fail(job, reason, code)
         self._observer.ingested(job.document_id, reason)
 
     async def _idle(self) -> None:

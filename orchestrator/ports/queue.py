@@ -44,8 +44,11 @@ class Queue(Protocol):
         """Give back every job that the worker still holds; if not `tried`, it was no attempt."""
         ...
 
-    async def fail(self, job: Job, reason: str) -> None:
-        """End a job that cannot succeed; its document is `failed`, for the reason given."""
+    async def fail(self, job: Job, reason: str, code: str) -> None:
+        """End a job that cannot succeed; its document is `failed`, for the reason given.
+
+        The reason is a sentence for people, the code stable and for programs.
+        """
         ...
 
     async def backlog(self) -> Backlog:

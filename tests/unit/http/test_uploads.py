@@ -400,6 +400,25 @@ async def test_a_crawl_ends_by_the_clock(data_dir, site):
     assert "/a" not in site.asked
 
 
+async def test_a_crawl_ends_when_it_has_read_enough(data_dir, site):
+    site.html("/", '<p>Hi.</p><a href="/big">B</a><a href="/a">A</a><a href="/b">B</a>')
+    site.raw("/big", b"x" * 3_000_000, announced=False)
+    site.html("/a", "<p>Fine.</p>")
+    web = {**LOCAL, "max_page_bytes": 100_000, "max_crawl_bytes": 50_000}
+    async with serving(data_dir, web=web) as http:
+        pages = await crawl(http, site.at("/"))
+
+    assert {path: one["code"] for path, one in pages.items()} == {
+        "": None,
+        "big": "page_too_large",
+        "a": "crawl_too_large",
+        "b": "crawl_too_large",
+    }
+    assert pages["a"]["status"] == "skipped"
+    assert "50000" in pages["a"]["reason"]
+    assert "/a" not in site.asked
+
+
 async def test_an_address_of_this_machine_is_refused_by_default(data_dir, site):
     site.html("/", "<p>Hi.</p>")
     async with serving(data_dir) as http:

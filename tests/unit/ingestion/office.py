@@ -88,6 +88,7 @@ class Office:
         self.table: dict[bytes, Any] = {}
         self.published: list[list[Any]] = []
         self.failed: dict[str, str] = {}
+        self.codes: dict[str, str] = {}
         self.calls: list[str] = []
         self.stages: list[tuple[Any, list[str]]] = []
         self.down: dict[str, RagError] = {}
@@ -150,9 +151,10 @@ class Office:
         ]
         self.claimed, self.jobs = [], [*back, *self.jobs]
 
-    async def fail(self, job: Job, reason: str) -> None:
+    async def fail(self, job: Job, reason: str, code: str) -> None:
         self._asked("fail")
         self.failed[job.document_id] = reason
+        self.codes[job.document_id] = code
 
     # documents, blobs, vectors, log
 
