@@ -11,7 +11,7 @@ import pytest
 from orchestrator.contracts.clerk import Clerk
 from orchestrator.contracts.specimens import member
 from orchestrator.domain.documents import Status
-from orchestrator.domain.errors import Conflict, NotFound
+from orchestrator.domain.errors import Conflict, NotFound, Rejected
 from orchestrator.domain.filters import Metadata
 from orchestrator.domain.identity import ANONYMOUS
 from orchestrator.ports.catalog import Catalog, Registered
@@ -47,6 +47,20 @@ class DocumentsContract:
             await catalog.documents.get("0" * 32)
         assert await clerk.find("other.txt") is None
         assert await catalog.documents.known("0" * 32, ["refunds.txt"]) == {}
+
+    async def test_what_is_asked_for_by_text_that_cannot_be_is_no_outage(
+        self, catalog: Catalog, clerk: Clerk
+    ) -> None:
+        for asked in (
+            catalog.documents.get("a\0b"),
+            catalog.workspaces.get("a\0b"),
+            catalog.batches.get("a\0b"),
+            catalog.versions.requeue("a\0b"),
+            catalog.deletions.document("a\0b"),
+            catalog.deletions.workspace("a\0b"),
+        ):
+            with pytest.raises((NotFound, Rejected)):
+                await asked
 
     async def test_the_same_bytes_again_are_a_duplicate_and_no_work(self, clerk: Clerk) -> None:
         document = await clerk.keep("Refunds are paid.")

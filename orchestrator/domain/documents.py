@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import BinaryIO, Final
 
+from orchestrator.domain.characters import require_kept
 from orchestrator.domain.filters import Metadata
 from orchestrator.domain.identity import EVERYONE, Principal
 
@@ -55,6 +56,9 @@ class Upload:
     `source_id` names the document within its workspace for good: a second upload under the same
     one is a new version. `acl` are the groups that may see it. `media_type` is given where the
     service made the bytes itself; else it is read from them.
+
+    Raises:
+        Rejected: naming the field whose text some store cannot keep.
     """
 
     source_id: str
@@ -64,6 +68,14 @@ class Upload:
     metadata: Metadata = field(default_factory=dict)
     acl: frozenset[str] = frozenset({EVERYONE})
     media_type: str | None = None
+
+    def __post_init__(self) -> None:
+        require_kept(
+            source_id=self.source_id,
+            title=self.title,
+            metadata=self.metadata,
+            acl=self.acl,
+        )
 
 
 @dataclass(frozen=True, slots=True)

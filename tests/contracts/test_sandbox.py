@@ -184,7 +184,7 @@ async def test_what_goes_wrong_ends_that_document_alone(told, words, limits, cod
     assert took < 20
 
 
-@pytest.mark.parametrize("lie", ["heading", "order", "page", "title"])
+@pytest.mark.parametrize("lie", ["heading", "order", "page", "nul", "title"])
 async def test_an_answer_is_not_believed_unseen(told, lie):
     async with opened("tests.contracts.evil:Liar") as pool:
         with pytest.raises(Unsupported, match="answered") as raised:
