@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import Row, Select, case, func, insert, select, update
+from sqlalchemy import Row, Select, bindparam, case, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.catalog.database import Database
@@ -77,7 +77,7 @@ class SqlBatches:
                 batch_items.c.source_id,
                 _STATUS,
                 batch_items.c.document_id,
-                batch_items.c.code,
+                func.coalesce(batch_items.c.code, documents.c.error_code),
                 func.coalesce(batch_items.c.reason, documents.c.error),
             )
             .select_from(_JOINED)
@@ -131,6 +131,7 @@ class SqlErrands:
         found: Sequence[Item] = (),
         most: int = 0,
         seconds: float = 0.0,
+        spent: int = 0,
     ) -> None:
         """Write the item once; what it was given is dropped with it."""
         async with self._database.write() as connection:
@@ -138,13 +139,7 @@ class SqlErrands:
                 update(batch_items)
                 .where(batch_items.c.batch_id == batch_id, batch_items.c.number == number)
                 .where(batch_items.c.standing == Standing.WAITING)
-                .values(
-                    standing=outcome.standing,
-                    document_id=outcome.document_id,
-                    code=outcome.code,
-                    reason=outcome.reason,
-                    given=None,
-                )
+                .values(given=None, **_written(outcome))
             )
             if not written.rowcount:
                 return
@@ -156,6 +151,7 @@ class SqlErrands:
                 .values(
                     waiting=batches.c.waiting - 1 + len(new),
                     total=batches.c.total + len(new),
+                    bytes=batches.c.bytes + spent,
                     claimed_by=None,
                     claimed_until=now + seconds,
                     updated_at=now,
@@ -163,6 +159,41 @@ class SqlErrands:
                 .returning(batches.c.total)
             )
             await _add(connection, batch_id, new, first=updated.scalar_one() - len(new) + 1)
+
+    async def settle_all(
+        self, batch_id: str, outcomes: Mapping[int, Outcome], *, seconds: float
+    ) -> None:
+        """Write the items, and count what is left."""
+        item = (
+            update(batch_items)
+            .where(batch_items.c.batch_id == batch_id, batch_items.c.number == bindparam("at"))
+            .where(batch_items.c.standing == Standing.WAITING)
+            .values({name: bindparam(f"new_{name}") for name in _WRITTEN} | {"given": None})
+        )
+        left = select(func.count()).where(
+            batch_items.c.batch_id == batch_id, batch_items.c.standing == Standing.WAITING
+        )
+        async with self._database.write() as connection:
+            await connection.execute(
+                item,
+                [
+                    {"at": number, **{f"new_{k}": v for k, v in _written(outcome).items()}}
+                    for number, outcome in outcomes.items()
+                ],
+            )
+            now = time.time()
+            await connection.execute(
+                update(batches)
+                .where(batches.c.id == batch_id)
+                .values(waiting=left.scalar_subquery(), claimed_until=now + seconds, updated_at=now)
+            )
+
+
+_WRITTEN: Final = ("standing", "document_id", "code", "reason")
+
+
+def _written(outcome: Outcome) -> dict[str, Any]:
+    return {name: getattr(outcome, name) for name in _WRITTEN}
 
 
 def _free(now: float) -> Select[Any]:
@@ -259,6 +290,7 @@ def _batch(row: Row[Any], counts: Mapping[str, int]) -> Batch:
         counts=counts,
         created_at=datetime.fromtimestamp(row.created_at, UTC),
         updated_at=datetime.fromtimestamp(row.updated_at, UTC),
+        bytes=row.bytes,
     )
 
 

@@ -19,9 +19,12 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 from adapters.catalog.schema import HEAD
-from orchestrator.domain.errors import Unavailable
+from orchestrator.domain.characters import UNKEPT
+from orchestrator.domain.errors import Rejected, Unavailable
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
+NO_TEXT: Final = "22021"
+"""PostgreSQL's `character_not_in_repertoire`."""
 BUSY_MS: Final = 15_000
 READERS: Final = 4
 
@@ -46,16 +49,24 @@ class Database(ABC):
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction that commits when the block ends, and is undone when it raises."""
+        """A transaction that commits when the block ends, and is undone when it raises.
+
+        Raises:
+            Rejected: when it is given text that it could never hold.
+        """
         async with self._writing:
-            with translated():
+            with translated(), answerable():
                 async with self._writer.begin() as connection:
                     yield connection
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """A consistent snapshot."""
-        with translated():
+        """A consistent snapshot.
+
+        Raises:
+            Rejected: when it is asked for text that it could never hold.
+        """
+        with translated(), answerable():
             async with self._reader.begin() as connection:
                 yield connection
 
@@ -85,12 +96,17 @@ def _on_postgresql(element: Any, compiler: Any, **options: Any) -> str:
     return f"json_array_elements_text({compiler.process(element.clauses, **options)})"
 
 
+def upsert(connection: AsyncConnection, table: Table) -> Any:
+    """An insertion that can say what to do where the key is taken, in the database's dialect."""
+    dialect: Any = postgresql if connection.dialect.name == "postgresql" else sqlite
+    return dialect.insert(table)
+
+
 async def insert_new(
     connection: AsyncConnection, table: Table, rows: Sequence[Mapping[str, Any]]
 ) -> None:
     """Insert rows; one whose key is taken is left as it is."""
-    dialect: Any = postgresql if connection.dialect.name == "postgresql" else sqlite
-    await connection.execute(dialect.insert(table).on_conflict_do_nothing(), rows)
+    await connection.execute(upsert(connection, table).on_conflict_do_nothing(), rows)
 
 
 @contextmanager
@@ -100,6 +116,17 @@ def translated() -> Iterator[None]:
         yield
     except (DBAPIError, PoolTimeout, sqlite3.Error, OSError) as error:
         raise Unavailable("catalog", str(getattr(error, "orig", None) or error)) from error
+
+
+@contextmanager
+def answerable() -> Iterator[None]:
+    """Let text that the database cannot hold be `Rejected`: it is no outage."""
+    try:
+        yield
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) != NO_TEXT:
+            raise
+        raise Rejected(f"the text {UNKEPT}", code="invalid_request") from error
 
 
 def _migrate(connection: Connection) -> None:

@@ -197,6 +197,7 @@ async def _withdraw(connection: AsyncConnection, row: Row[Any]) -> Receipt:
             title="",
             metadata={},
             error=None,
+            error_code=None,
             chunks=0,
         )
     )

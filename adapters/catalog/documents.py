@@ -8,16 +8,16 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from pydantic import TypeAdapter
-from sqlalchemy import Row, Select, delete, func, insert, select, update
+from sqlalchemy import Row, Select, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.catalog.database import Database, elements
-from adapters.catalog.holdings import grow, held
+from adapters.catalog.holdings import held
 from adapters.catalog.likeness import shares
+from adapters.catalog.registration import record, same
 from adapters.catalog.schema import configurations, documents, jobs, versions, workspaces
-from adapters.catalog.workspaces import advance
 from orchestrator.domain.documents import Document, Hold, Reading, Receipt, Stage, Status
-from orchestrator.domain.errors import Conflict, NotFound
+from orchestrator.domain.errors import Conflict, Exhausted, NotFound
 from orchestrator.domain.identity import Principal
 from orchestrator.domain.quotas import UNLIMITED, Holding, Quota
 from orchestrator.ports.catalog import EVERYTHING, Arrival, Registered, Wanted, Work
@@ -32,37 +32,29 @@ class SqlDocuments:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def find(self, workspace: str, source_id: str) -> Document | None:
-        """Read by the unique pair of workspace and source id."""
+    async def known(self, workspace: str, source_ids: Sequence[str]) -> Mapping[str, Document]:
+        """Read by the unique pairs of workspace and source id."""
         async with self._database.read() as connection:
-            row = (await connection.execute(_live(workspace, source_id))).first()
-        return document(row) if row else None
+            return await _known(connection, workspace, source_ids)
 
     async def register(
-        self, workspace: str, arrival: Arrival, *, quota: Quota = UNLIMITED
-    ) -> Registered:
-        """Insert a document or its next version; the same bytes may only change rights."""
+        self, workspace: str, arrivals: Sequence[Arrival], *, quota: Quota = UNLIMITED
+    ) -> Sequence[Registered | Conflict | Exhausted]:
+        """Read what is known of them, write them, and read them again."""
+        names = [one.upload.source_id for one in arrivals]
         async with self._database.write() as connection:
             alive = select(workspaces.c.uid).where(
                 workspaces.c.uid == workspace, workspaces.c.deleted_at.is_(None)
             )
             if (await connection.execute(alive)).first() is None:
                 raise NotFound("the workspace is gone", code="unknown_workspace")
-            row = (await connection.execute(_live(workspace, arrival.upload.source_id))).first()
-            known = document(row) if row else None
-            if known is not None and known.id != arrival.document_id:
-                raise Conflict("the source id was taken meanwhile", code="source_taken")
-            if known is None:
-                await grow(connection, workspace, Holding(1, arrival.size), quota)
-                await _insert(connection, workspace, arrival)
-            elif not _same(known, arrival):
-                more = Holding(0, arrival.size - known.size)
-                await grow(connection, workspace, more, quota)
-                await _replace(connection, known, arrival)
-            elif known.metadata != arrival.upload.metadata or known.acl != arrival.upload.acl:
-                await _regrant(connection, known, arrival)
-            row = (await connection.execute(_live(workspace, arrival.upload.source_id))).one()
-        return Registered(document(row), duplicate=known is not None and _same(known, arrival))
+            before = await _known(connection, workspace, names)
+            refused = await record(connection, workspace, arrivals, before, quota)
+            after = await _known(connection, workspace, names)
+        return [
+            refused.get(name) or Registered(after[name], duplicate=same(before.get(name), arrival))
+            for name, arrival in zip(names, arrivals, strict=True)
+        ]
 
     async def holding(self, workspace: str) -> Holding:
         """Read the counters."""
@@ -196,98 +188,6 @@ def _fits(row: Row[Any], wanted: Wanted) -> bool:
     return wanted.filters is None or wanted.filters.matches(row.metadata)
 
 
-def _same(known: Document, arrival: Arrival) -> bool:
-    return (
-        known.content_hash == arrival.content_hash
-        and known.status is not Status.FAILED
-        and (arrival.upload.title or known.title) == known.title
-    )
-
-
-async def _insert(connection: AsyncConnection, workspace: str, arrival: Arrival) -> None:
-    now, upload = time.time(), arrival.upload
-    await connection.execute(
-        insert(documents).values(
-            id=arrival.document_id,
-            workspace=workspace,
-            source_id=upload.source_id,
-            title=upload.title or "",
-            metadata=dict(upload.metadata),
-            acl=sorted(upload.acl),
-            status=Status.QUEUED,
-            version=1,
-            chunks=0,
-            revision=0,
-            created_at=now,
-            updated_at=now,
-        )
-    )
-    await _enqueue(connection, workspace, arrival.document_id, 1, arrival)
-
-
-async def _replace(connection: AsyncConnection, known: Document, arrival: Arrival) -> None:
-    number = known.version + 1
-    await connection.execute(
-        update(documents)
-        .where(documents.c.id == known.id)
-        .values(
-            version=number,
-            status=Status.QUEUED,
-            error=None,
-            error_code=None,
-            updated_at=time.time(),
-        )
-    )
-    await connection.execute(delete(jobs).where(jobs.c.document_id == known.id))
-    await _enqueue(connection, known.workspace, known.id, number, arrival)
-    await _regrant(connection, known, arrival)
-
-
-async def _regrant(connection: AsyncConnection, known: Document, arrival: Arrival) -> None:
-    upload = arrival.upload
-    revision = await advance(connection, known.workspace, "rights", known.id)
-    await connection.execute(
-        update(documents)
-        .where(documents.c.id == known.id)
-        .values(metadata=dict(upload.metadata), acl=sorted(upload.acl), revision=revision)
-    )
-
-
-async def _enqueue(
-    connection: AsyncConnection, workspace: str, document_id: str, number: int, arrival: Arrival
-) -> None:
-    now = time.time()
-    await connection.execute(
-        insert(versions).values(
-            document_id=document_id,
-            number=number,
-            title=arrival.upload.title or "",
-            media_type=arrival.media_type,
-            size=arrival.size,
-            content_hash=arrival.content_hash,
-            blob_key=arrival.blob_key,
-            created_at=now,
-            queued_at=now,
-        )
-    )
-    await enqueue(connection, workspace, document_id, number, now)
-
-
-async def enqueue(
-    connection: AsyncConnection, workspace: str, document_id: str, number: int, now: float
-) -> None:
-    """A job for one version."""
-    await connection.execute(
-        insert(jobs).values(
-            workspace=workspace,
-            document_id=document_id,
-            version=number,
-            attempts=0,
-            created_at=now,
-        )
-    )
-
-
 def newest(*extra: Any) -> Select[Any]:
     """Every document, joined with its newest version."""
     return select(
@@ -306,12 +206,15 @@ def newest(*extra: Any) -> Select[Any]:
     )
 
 
-def _live(workspace: str, source_id: str) -> Select[Any]:
-    return newest().where(
+async def _known(
+    connection: AsyncConnection, workspace: str, source_ids: Sequence[str]
+) -> dict[str, Document]:
+    query = newest().where(
         documents.c.workspace == workspace,
-        documents.c.source_id == source_id,
+        documents.c.source_id.in_(source_ids),
         documents.c.deleted_at.is_(None),
     )
+    return {row.source_id: document(row) for row in await connection.execute(query)}
 
 
 def document(row: Row[Any]) -> Document:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.catalog.database import insert_new
+from adapters.catalog.database import upsert
 from adapters.catalog.schema import holdings
-from orchestrator.domain.quotas import UNLIMITED, Holding, Quota
+from orchestrator.domain.quotas import Holding
 
 
 async def held(connection: AsyncConnection, workspace: str) -> Holding:
@@ -17,20 +17,17 @@ async def held(connection: AsyncConnection, workspace: str) -> Holding:
     return Holding(row.documents, row.bytes) if row else Holding()
 
 
-async def grow(
-    connection: AsyncConnection, workspace: str, more: Holding, quota: Quota = UNLIMITED
-) -> None:
-    """Count what is added, in the transaction that adds it; negative is taken away.
-
-    Raises:
-        Exhausted: when that is beyond the quota.
-    """
-    quota.admit(await held(connection, workspace), more)
-    await insert_new(connection, holdings, [{"workspace": workspace, "documents": 0, "bytes": 0}])
+async def grow(connection: AsyncConnection, workspace: str, more: Holding) -> None:
+    """Count what is added, in the transaction that adds it; negative is taken away."""
+    counted = upsert(connection, holdings).values(
+        workspace=workspace, documents=more.documents, bytes=more.bytes
+    )
     await connection.execute(
-        update(holdings)
-        .where(holdings.c.workspace == workspace)
-        .values(
-            documents=holdings.c.documents + more.documents, bytes=holdings.c.bytes + more.bytes
+        counted.on_conflict_do_update(
+            index_elements=[holdings.c.workspace],
+            set_={
+                "documents": holdings.c.documents + more.documents,
+                "bytes": holdings.c.bytes + more.bytes,
+            },
         )
     )

@@ -19,7 +19,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD: Final = "0004"
+HEAD: Final = "0005"
 """The newest migration; `tests/unit` proves that it is, and that it makes these tables."""
 
 metadata = MetaData()
@@ -203,6 +203,7 @@ batches = Table(
     Column("claimed_until", Float, nullable=False),
     Column("created_at", Float, nullable=False),
     Column("updated_at", Float, nullable=False),
+    Column("bytes", BigInteger, nullable=False, server_default=text("0")),
     Index("ix_batches_waiting", "claimed_until", **_partial("waiting > 0")),
     Index("ix_batches_workspace", "workspace"),
 )

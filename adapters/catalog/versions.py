@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import Row, Select, select, update
 
 from adapters.catalog.database import Database
-from adapters.catalog.documents import document, enqueue, newest
+from adapters.catalog.documents import document, newest
+from adapters.catalog.registration import enqueue
 from adapters.catalog.schema import documents, versions
 from orchestrator.domain.documents import Document, Status, Version
 from orchestrator.domain.errors import NotFound

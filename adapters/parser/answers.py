@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeVar
 
 from pydantic import NonNegativeInt, StringConstraints, TypeAdapter, ValidationError
 
 from adapters.parser.frames import Refusal
+from orchestrator.domain.characters import kept
 from orchestrator.domain.documents import ParsedDocument
 from orchestrator.ports.parser import Isolation
 
 MAX_LEVEL: Final = 99
+Answer = TypeVar("Answer")
 
 
 class Nonsense(ValueError):
@@ -41,10 +43,7 @@ def hello(content: bytes) -> Isolation | Refusal:
     Raises:
         Nonsense: when it is neither.
     """
-    try:
-        found = _HELLO.validate_json(content)
-    except ValidationError as error:
-        raise Nonsense("it did not begin as it should") from error
+    found = _read(_HELLO, content, "it did not begin as it should")
     return found.isolation if isinstance(found, _Hello) else _refusal(found)
 
 
@@ -66,10 +65,7 @@ def answer(content: bytes) -> ParsedDocument | Refusal:
     Raises:
         Nonsense: when it is none.
     """
-    try:
-        found = _ANSWER.validate_json(content)
-    except ValidationError as error:
-        raise Nonsense("it answered nonsense") from error
+    found = _read(_ANSWER, content, "it answered nonsense")
     if isinstance(found, _Refused):
         return _refusal(found)
     _check(found)
@@ -81,6 +77,13 @@ def answer(content: bytes) -> ParsedDocument | Refusal:
     )
 
 
+def _read(kind: TypeAdapter[Answer], content: bytes, otherwise: str) -> Answer:
+    try:
+        return kind.validate_json(content)
+    except ValidationError as error:
+        raise Nonsense(otherwise) from error
+
+
 def _refusal(found: _Refused) -> Refusal:
     words = "".join(character if character.isprintable() else " " for character in found.detail)
     return Refusal(found.code, words)
@@ -88,6 +91,8 @@ def _refusal(found: _Refused) -> Refusal:
 
 def _check(parsed: ParsedDocument) -> None:
     text, headings, pages = parsed.text, parsed.headings, parsed.pages
+    if not kept((text, parsed.title, parsed.properties, parsed.warnings)):
+        raise Nonsense("it answered with characters that cannot be kept")
     if any(first.start >= second.start for first, second in pairwise(headings)):
         raise Nonsense("it answered with headings out of order")
     if any(first > second for first, second in pairwise(pages)):

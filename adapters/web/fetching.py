@@ -16,7 +16,7 @@ from selectolax.lexbor import LexborHTMLParser
 from adapters.web.pinned import Network, PinnedTransport
 from orchestrator.domain.errors import Rejected
 from orchestrator.domain.places import normal
-from orchestrator.ports.web import Page, Rules
+from orchestrator.ports.web import Page, Rules, Tally
 
 AGENT: Final = "rag-orchestrator"
 ROBOTS_BYTES: Final = 500_000
@@ -35,7 +35,7 @@ class HttpWeb:
         self._page_bytes = page_bytes
         self._timeout_s = timeout_s
 
-    async def fetch(self, url: str, *, links: bool = False) -> Page:
+    async def fetch(self, url: str, *, links: bool = False, tally: Tally | None = None) -> Page:
         """GET it; a body goes to a file that is in memory while it is small."""
         with _translated(url):
             async with asyncio.timeout(self._timeout_s), self._get(url) as response:
@@ -43,7 +43,7 @@ class HttpWeb:
                     return Page(None, moved_to=_joined(url, response.headers.get("location", "")))
                 if not response.is_success:
                     raise Rejected(f"{url} answers {response.status_code}", code="fetch_failed")
-                content = await self._read(response, url, self._page_bytes)
+                content = await self._read(response, url, self._page_bytes, tally or Tally())
         media_type = response.headers.get("content-type", "").partition(";")[0].strip().casefold()
         if not (links and media_type in HTML):
             return Page(content, media_type)
@@ -71,7 +71,7 @@ class HttpWeb:
             return RobotRules("")
         if not response.is_success:
             raise Rejected(f"{at} answers {response.status_code}", code="robots_unreadable")
-        with await self._read(response, at, ROBOTS_BYTES) as content:
+        with await self._read(response, at, ROBOTS_BYTES, Tally()) as content:
             return RobotRules(content.read().decode("utf-8", "replace"))
 
     @asynccontextmanager
@@ -79,7 +79,7 @@ class HttpWeb:
         async with self._client.stream("GET", url) as response:
             yield response
 
-    async def _read(self, response: httpx.Response, url: str, limit: int) -> BinaryIO:
+    async def _read(self, response: httpx.Response, url: str, limit: int, tally: Tally) -> BinaryIO:
         announced = response.headers.get("content-length", "")
         if announced.isdigit() and int(announced) > limit:
             raise _large(url, limit)
@@ -88,6 +88,7 @@ class HttpWeb:
         with ExitStack() as stack:
             spool = stack.enter_context(SpooledTemporaryFile(max_size=MEMORY_BYTES))
             async for piece in response.aiter_raw():
+                tally.bytes += len(piece)
                 if spool.tell() + len(piece) > limit:
                     raise _large(url, limit)
                 spool.write(piece)

@@ -58,6 +58,30 @@ class BatchesContract:
 
         assert (before.status, now.status, now.counts) == ("running", "ended", {"indexed": 1})
 
+    async def test_the_line_of_a_document_that_failed_says_why(self, clerk: Clerk) -> None:
+        batch = await self.batch(clerk, Kind.FILES, "a")
+        await clerk.catalog.errands.settle(batch.id, 1, await self.taken(clerk, "a"))
+        await clerk.queue.fail(await clerk.claim(), "the file is damaged", "broken_file")
+
+        (line,) = await clerk.catalog.batches.lines(batch.id, after=0, limit=9)
+
+        assert (line.status, line.code, line.reason) == (
+            "failed",
+            "broken_file",
+            "the file is damaged",
+        )
+
+    async def test_what_was_read_for_a_batch_is_added_up(self, clerk: Clerk) -> None:
+        batch = await self.batch(clerk, Kind.WEBSITE, "a", "b", "c")
+        large = 2**33
+        await clerk.catalog.errands.settle(batch.id, 1, REFUSED, spent=large)
+        await clerk.catalog.errands.settle(batch.id, 2, REFUSED, spent=5)
+        await clerk.catalog.errands.settle(batch.id, 2, REFUSED, spent=5)
+
+        now = await clerk.catalog.batches.get(batch.id)
+
+        assert (batch.bytes, now.bytes) == (0, large + 5)
+
     async def test_lines_say_what_became_of_each_page_by_page(self, clerk: Clerk) -> None:
         batch = await self.batch(clerk, Kind.FILES, "a", "b", "c")
         outcome = await self.taken(clerk, "a")
@@ -75,6 +99,32 @@ class BatchesContract:
             ("c", "waiting", None),
         ]
         assert (first[1].code, first[1].reason) == (REFUSED.code, REFUSED.reason)
+
+    async def test_several_items_are_settled_together(self, clerk: Clerk) -> None:
+        batch = await self.batch(clerk, Kind.FILES, "a", "b", "c", seconds=SHORT_S)
+        taken, late = await self.taken(clerk, "a"), Outcome(Standing.SKIPPED, code="late")
+        settle = clerk.catalog.errands.settle_all
+        await settle(batch.id, {1: taken, 2: REFUSED}, seconds=SHORT_S)
+        await settle(batch.id, {2: late}, seconds=LONG_S)
+        await asyncio.sleep(2 * SHORT_S)
+
+        now = await clerk.catalog.batches.get(batch.id)
+
+        lines = await clerk.catalog.batches.lines(batch.id, after=0, limit=9)
+        assert [(one.status, one.document_id, one.code) for one in lines] == [
+            ("queued", taken.document_id, None),
+            ("refused", None, REFUSED.code),
+            ("waiting", None, None),
+        ]
+        assert now.status == "running"
+
+    async def test_files_of_which_none_waits_are_not_interrupted(self, clerk: Clerk) -> None:
+        batch = await self.batch(clerk, Kind.FILES, "a", "b", seconds=SHORT_S)
+        await clerk.catalog.errands.settle_all(batch.id, {1: REFUSED}, seconds=SHORT_S)
+        await clerk.catalog.errands.settle_all(batch.id, {2: REFUSED}, seconds=SHORT_S)
+        await asyncio.sleep(2 * SHORT_S)
+
+        assert (await clerk.catalog.batches.get(batch.id)).status == "ended"
 
     async def test_files_whose_request_died_are_interrupted_and_no_errand(
         self, clerk: Clerk
@@ -250,7 +300,7 @@ class HoldingContract:
     async def hand_in(self, clerk: Clerk, text: str, quota: Quota) -> None:
         """Register a document of that text, within the quota."""
         arrival = clerk.arrival(text, source_id=text)
-        await clerk.catalog.documents.register(clerk.uid, arrival, quota=quota)
+        await clerk.register(arrival, quota=quota)
 
     async def test_a_workspace_holds_the_newest_version_of_live_documents(
         self, clerk: Clerk
@@ -289,7 +339,7 @@ class HoldingContract:
     async def test_more_bytes_are_held_than_a_small_number_counts(self, clerk: Clerk) -> None:
         large = [replace(clerk.arrival(n, source_id=n), size=2**31 - 1) for n in ("a", "b")]
         for arrival in large:
-            await clerk.catalog.documents.register(clerk.uid, arrival)
+            await clerk.register(arrival)
 
         assert await clerk.catalog.documents.holding(clerk.uid) == Holding(2, 2**32 - 2)
 
@@ -304,8 +354,18 @@ class HoldingContract:
             await self.hand_in(clerk, "more", quota)
 
         assert raised.value.code == "quota_exceeded"
-        assert await clerk.catalog.documents.find(clerk.uid, "more") is None
+        assert await clerk.find("more") is None
         assert await clerk.catalog.documents.holding(clerk.uid) == Holding(2, 8)
+
+    async def test_of_arrivals_together_the_first_that_fit_are_admitted(self, clerk: Clerk) -> None:
+        arrivals = [clerk.arrival(text, source_id=text) for text in ("four", "seventy", "two")]
+
+        fates = await clerk.catalog.documents.register(
+            clerk.uid, arrivals, quota=Quota(max_bytes=8)
+        )
+
+        assert [type(one).__name__ for one in fates] == ["Registered", "Exhausted", "Registered"]
+        assert await clerk.catalog.documents.holding(clerk.uid) == Holding(2, 7)
 
     async def test_uploads_at_once_do_not_pass_the_quota_together(
         self, clerk: Clerk, another: Catalog
@@ -324,9 +384,9 @@ class HoldingContract:
 
     async def test_what_is_above_a_lowered_quota_may_shrink(self, clerk: Clerk) -> None:
         await clerk.hand_in("four")
-        smaller = clerk.arrival("one", known=await clerk.catalog.documents.find(clerk.uid, NAME))
+        smaller = clerk.arrival("one", known=await clerk.find(NAME))
 
-        await clerk.catalog.documents.register(clerk.uid, smaller, quota=Quota(0, 2))
+        await clerk.register(smaller, quota=Quota(0, 2))
 
         assert await clerk.catalog.documents.holding(clerk.uid) == Holding(1, 3)
 

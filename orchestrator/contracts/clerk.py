@@ -13,6 +13,7 @@ from orchestrator.domain.documents import Document, Piece, Reading, text_hash
 from orchestrator.domain.filters import Metadata
 from orchestrator.domain.identity import EVERYONE
 from orchestrator.domain.likeness import sketch
+from orchestrator.domain.quotas import UNLIMITED, Quota
 from orchestrator.domain.workspaces import Workspace, WorkspaceConfig
 from orchestrator.ports.arrays import Vector, Vectors
 from orchestrator.ports.catalog import Arrival, Catalog, Delta, Publication, Registered
@@ -49,7 +50,7 @@ class Clerk:
         document_id: str = "",
     ) -> Registered:
         """Register an upload, as a document of that id if any; it waits in the queue."""
-        known = await self.catalog.documents.find(self.uid, source_id)
+        known = await self.find(source_id)
         arrival = self.arrival(
             content,
             source_id=source_id,
@@ -59,7 +60,18 @@ class Clerk:
             document_id=document_id,
             known=known,
         )
-        return await self.catalog.documents.register(self.uid, arrival)
+        return await self.register(arrival)
+
+    async def find(self, source_id: str) -> Document | None:
+        """The live document of that source id."""
+        return (await self.catalog.documents.known(self.uid, [source_id])).get(source_id)
+
+    async def register(self, arrival: Arrival, *, quota: Quota = UNLIMITED) -> Registered:
+        """Register one arrival; its error, if that is its fate, is raised."""
+        (fate,) = await self.catalog.documents.register(self.uid, [arrival], quota=quota)
+        if isinstance(fate, Registered):
+            return fate
+        raise fate
 
     def arrival(
         self,

@@ -85,7 +85,7 @@ class DeletionsContract:
         document = await clerk.keep("Refunds are paid.")
         await catalog.deletions.document(document.id)
 
-        assert await catalog.documents.find(clerk.uid, "refunds.txt") is None
+        assert await clerk.find("refunds.txt") is None
 
     async def test_a_source_id_may_be_used_again_by_another_document(
         self, catalog: Catalog, clerk: Clerk
@@ -218,7 +218,7 @@ class DeletionsContract:
         await catalog.deletions.workspace(clerk.name)
 
         assert list(await catalog.chunks.read(ids)) == []
-        assert await catalog.documents.find(clerk.uid, "refunds.txt") is None
+        assert await clerk.find("refunds.txt") is None
         assert not await catalog.documents.list(clerk.uid, principal=ANONYMOUS, after=None, limit=9)
         assert (await catalog.documents.get(document.id)).status is Status.DELETED
 

@@ -11,10 +11,10 @@ import pytest
 from orchestrator.contracts.clerk import Clerk
 from orchestrator.contracts.specimens import member
 from orchestrator.domain.documents import Status
-from orchestrator.domain.errors import NotFound
+from orchestrator.domain.errors import Conflict, NotFound, Rejected
 from orchestrator.domain.filters import Metadata
 from orchestrator.domain.identity import ANONYMOUS
-from orchestrator.ports.catalog import Catalog
+from orchestrator.ports.catalog import Catalog, Registered
 
 METADATA: Metadata = {"department": "legal", "years": [2025, 2026], "final": True, "note": None}
 
@@ -38,15 +38,29 @@ class DocumentsContract:
         document = (await clerk.hand_in(metadata=METADATA)).document
 
         assert await catalog.documents.get(document.id) == document
-        assert await catalog.documents.find(clerk.uid, "refunds.txt") == document
+        assert await clerk.find("refunds.txt") == document
 
     async def test_an_unknown_document_is_not_found(self, catalog: Catalog, clerk: Clerk) -> None:
         await clerk.hand_in()
 
         with pytest.raises(NotFound):
             await catalog.documents.get("0" * 32)
-        assert await catalog.documents.find(clerk.uid, "other.txt") is None
-        assert await catalog.documents.find("0" * 32, "refunds.txt") is None
+        assert await clerk.find("other.txt") is None
+        assert await catalog.documents.known("0" * 32, ["refunds.txt"]) == {}
+
+    async def test_what_is_asked_for_by_text_that_cannot_be_is_no_outage(
+        self, catalog: Catalog, clerk: Clerk
+    ) -> None:
+        for asked in (
+            catalog.documents.get("a\0b"),
+            catalog.workspaces.get("a\0b"),
+            catalog.batches.get("a\0b"),
+            catalog.versions.requeue("a\0b"),
+            catalog.deletions.document("a\0b"),
+            catalog.deletions.workspace("a\0b"),
+        ):
+            with pytest.raises((NotFound, Rejected)):
+                await asked
 
     async def test_the_same_bytes_again_are_a_duplicate_and_no_work(self, clerk: Clerk) -> None:
         document = await clerk.keep("Refunds are paid.")
@@ -75,7 +89,7 @@ class DocumentsContract:
 
         assert not second.duplicate
         assert await catalog.documents.get(first.document.id) == first.document
-        assert await catalog.documents.find(other.uid, "refunds.txt") == second.document
+        assert await other.find("refunds.txt") == second.document
 
     async def test_a_source_id_that_was_taken_meanwhile_is_a_conflict(
         self, clerk: Clerk, another: Catalog
@@ -93,6 +107,53 @@ class DocumentsContract:
 
         assert sorted(type(one).__name__ for one in results) == ["Conflict"] * 5 + ["Registered"]
         assert len(await clerk.queue.claim("a", limit=9, seconds=1)) == 1
+
+    async def test_arrivals_together_have_each_its_own_fate(
+        self, catalog: Catalog, clerk: Clerk
+    ) -> None:
+        kept = await clerk.keep("kept", source_id="kept")
+        old = await clerk.keep("old", source_id="old")
+        arrivals = [
+            clerk.arrival("new", source_id="new"),
+            clerk.arrival("kept", source_id="kept", known=kept),
+            clerk.arrival("strange", source_id="old"),
+            clerk.arrival("newer", source_id="newer"),
+        ]
+        renewed = clerk.arrival("renewed", source_id="old", known=old)
+
+        fates = await catalog.documents.register(clerk.uid, arrivals)
+        (second,) = await catalog.documents.register(clerk.uid, [renewed])
+
+        new, same, conflict, newer = fates
+        assert isinstance(conflict, Conflict)
+        assert isinstance(new, Registered)
+        assert isinstance(newer, Registered)
+        assert same == Registered(kept, duplicate=True)
+        assert isinstance(second, Registered)
+        assert (second.document.id, second.document.version) == (old.id, 2)
+        jobs = await clerk.queue.claim("a", limit=9, seconds=1)
+        assert [job.document_id for job in jobs] == [new.document.id, newer.document.id, old.id]
+
+    async def test_the_next_version_of_what_was_deleted_meanwhile_is_a_conflict(
+        self, catalog: Catalog, clerk: Clerk
+    ) -> None:
+        document = await clerk.keep("old")
+        await catalog.deletions.document(document.id)
+        late = clerk.arrival("new", known=document)
+        other = clerk.arrival("other", source_id="other.txt")
+
+        fates = await catalog.documents.register(clerk.uid, [late, other])
+
+        assert [type(one) for one in fates] == [Conflict, Registered]
+        assert await clerk.find(late.upload.source_id) is None
+
+    async def test_nothing_is_registered_in_a_workspace_that_is_gone(
+        self, catalog: Catalog, clerk: Clerk
+    ) -> None:
+        await catalog.deletions.workspace(clerk.name)
+
+        with pytest.raises(NotFound):
+            await catalog.documents.register(clerk.uid, [clerk.arrival("new")])
 
     async def test_other_bytes_are_the_next_version(self, catalog: Catalog, clerk: Clerk) -> None:
         first = await clerk.keep("Refunds are paid.")

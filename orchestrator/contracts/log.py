@@ -350,7 +350,7 @@ async def change(clerk: Clerk, chance: random.Random, step: int) -> None:
     source_id = chance.choice("abcd")
     acl = chance.choice([{"legal"}, {"everyone"}, {"legal", "board"}])
     metadata = {"year": chance.choice([2025, 2026])}
-    known = await clerk.catalog.documents.find(clerk.uid, source_id)
+    known = await clerk.find(source_id)
     match chance.choice(["keep", "keep", "grant", "delete"]):
         case "delete" if known:
             await clerk.catalog.deletions.document(known.id)

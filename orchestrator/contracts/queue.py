@@ -157,7 +157,8 @@ class QueueContract:
         await queue.release("a")
 
         document = await catalog.documents.get(job.document_id)
-        assert (document.status, document.error) == (Status.FAILED, "the file is damaged")
+        assert document.status is Status.FAILED
+        assert (document.error, document.error_code) == ("the file is damaged", "broken_file")
         assert list(await taken(queue, "b", limit=1, seconds=LONG_S)) == []
 
     async def test_a_job_that_was_tried_twice_comes_alone(self, queue: Queue, clerk: Clerk) -> None:
@@ -246,6 +247,7 @@ class QueueContract:
         (fresh,) = await taken(queue, "a", limit=1, seconds=LONG_S)
 
         assert not again.duplicate
+        assert (again.document.error, again.document.error_code) == (None, None)
         assert fresh.document_id == job.document_id
 
     async def test_a_job_that_fails_after_a_newer_version_came_fails_nothing(

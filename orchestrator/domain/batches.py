@@ -72,8 +72,8 @@ class Line:
 class Batch:
     """A batch as the catalog knows it; `plan` is what its kind needs to go on after a restart.
 
-    `counts` are its items by status. A batch of files whose request ended before all were taken
-    is `interrupted`.
+    `counts` are its items by status, `bytes` what was read of other machines for it. A batch of
+    files whose request ended before all were taken is `interrupted`.
     """
 
     id: str
@@ -84,6 +84,7 @@ class Batch:
     counts: Mapping[str, int]
     created_at: datetime
     updated_at: datetime
+    bytes: int = 0
 
     @property
     def total(self) -> int:

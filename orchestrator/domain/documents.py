@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import BinaryIO, Final
 
+from orchestrator.domain.characters import require_kept
 from orchestrator.domain.filters import Metadata
 from orchestrator.domain.identity import EVERYONE, Principal
 
@@ -60,6 +61,9 @@ class Upload:
     `source_id` names the document within its workspace for good: a second upload under the same
     one is a new version. `acl` are the groups that may see it. `media_type` is given where the
     service made the bytes itself; else it is read from them.
+
+    Raises:
+        Rejected: naming the field whose text some store cannot keep.
     """
 
     source_id: str
@@ -69,6 +73,14 @@ class Upload:
     metadata: Metadata = field(default_factory=dict)
     acl: frozenset[str] = frozenset({EVERYONE})
     media_type: str | None = None
+
+    def __post_init__(self) -> None:
+        require_kept(
+            source_id=self.source_id,
+            title=self.title,
+            metadata=self.metadata,
+            acl=self.acl,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +129,9 @@ class Document:
     """A document as the catalog knows it; `version` counts from 1, `size` is in bytes.
 
     `revision` is that of the workspace when the document last changed what readers see. `stage`
-    is None when nothing is being done for it; `share` of it lies behind, in [0, 1]. `queued_at`,
-    `indexed_at` and `reading` are those of the newest version.
+    is None when nothing is being done for it; `share` of it lies behind, in [0, 1]. Where it
+    failed, `error` is a sentence for people, and `error_code` stable and for programs.
+    `queued_at`, `indexed_at` and `reading` are those of the newest version.
     """
 
     id: str

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from orchestrator.domain.characters import UNKEPT, kept
 from orchestrator.domain.errors import Rejected
 
 Scalar: TypeAlias = str | int | float | bool
@@ -119,6 +120,9 @@ class _Parser:
             raise _wrong(f"{path}.field", "must be the name of a metadata field")
         if op not in OPERATORS or not isinstance(op, str):
             raise _wrong(f"{path}.op", f"must be one of {', '.join(OPERATORS)}")
+        for name, part in (("field", field), ("value", value)):
+            if not kept(part):
+                raise _wrong(f"{path}.{name}", UNKEPT)
         return Condition(field, op, _operand(op, value, f"{path}.value"))
 
 

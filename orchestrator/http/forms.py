@@ -10,24 +10,30 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from orchestrator.domain.answers import MAX_QUERY_CHARACTERS
 from orchestrator.domain.batches import Batch, Item, Line
+from orchestrator.domain.characters import visible
 from orchestrator.domain.filters import Scalar
 from orchestrator.domain.identity import DEFAULT_WORKSPACE, EVERYONE
 from orchestrator.domain.places import MAX_URL
-from orchestrator.http.schemas import Name
+from orchestrator.http.schemas import Keepable, Name
 
 MAX_NAME: Final = 1024
 MAX_ANSWER: Final = 20_000
 MAX_PAIRS: Final = 10_000
 STRICT: Final = ConfigDict(extra="forbid", allow_inf_nan=False)
 
-Given = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_NAME)]
+Given = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_NAME), Keepable
+]
 
 
-def not_blank(text: str) -> str:
-    """The text, if there is more to it than space."""
-    if not text.strip():
-        raise ValueError("there is nothing but space")
+def _seen(text: str) -> str:
+    if not visible(text):
+        raise ValueError("there is nothing in it to be read")
     return text
+
+
+Visible = AfterValidator(_seen)
+"""What a reader is to see: of space and control characters alone, nothing would be left."""
 
 
 class Described(BaseModel):
@@ -36,7 +42,7 @@ class Described(BaseModel):
     model_config = STRICT
 
     title: Given | None = None
-    metadata: dict[str, Scalar | list[Scalar] | None] = {}
+    metadata: Annotated[dict[str, Scalar | list[Scalar] | None], Keepable] = {}
     acl: list[Given] = Field(
         default=[EVERYONE], min_length=1, description="Groups that may see it."
     )
@@ -76,7 +82,7 @@ class TextRequest(Named):
         },
     )
 
-    text: Annotated[str, AfterValidator(not_blank)]
+    text: Annotated[str, Visible]
 
 
 class Pair(BaseModel):
@@ -87,9 +93,10 @@ class Pair(BaseModel):
     question: Annotated[
         str,
         StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_QUERY_CHARACTERS),
+        Visible,
     ]
     answer: Annotated[
-        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_ANSWER)
+        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_ANSWER), Visible
     ]
 
 
@@ -126,8 +133,8 @@ class FileItem(Described):
 class PlaceItem(Described):
     """A document by where it is: `path` or `url`, one of them."""
 
-    path: Annotated[str, StringConstraints(min_length=1, max_length=4096)] | None = None
-    url: Annotated[str, StringConstraints(min_length=1, max_length=MAX_URL)] | None = None
+    path: Annotated[str, StringConstraints(min_length=1, max_length=4096), Keepable] | None = None
+    url: Annotated[str, StringConstraints(min_length=1, max_length=MAX_URL), Keepable] | None = None
     source_id: Given | None = Field(None, description="By default, the path or URL.")
 
     def item(self) -> Item:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from orchestrator.domain.documents import Chunk, Status, Version
-from orchestrator.http.schemas import Name
+from orchestrator.http.schemas import Keepable, Name
 
 State = Literal["queued", "processing", "indexed", "failed", "superseded"]
 _STATES: Final[dict[Status | None, State]] = {
@@ -18,7 +18,9 @@ _STATES: Final[dict[Status | None, State]] = {
     Status.INDEXED: "indexed",
     Status.FAILED: "failed",
 }
-Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
+Reason = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000), Keepable
+]
 
 
 class VersionView(BaseModel):

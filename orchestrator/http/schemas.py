@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from orchestrator.domain.answers import MAX_QUERY_CHARACTERS, MAX_TOP_K, Query, Source
+from orchestrator.domain.characters import UNKEPT, kept
 from orchestrator.domain.documents import Document, Reading, Receipt
 from orchestrator.domain.filters import parse_filter
 from orchestrator.domain.identity import DEFAULT_WORKSPACE, Principal, Scope
@@ -20,8 +21,19 @@ Text = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_QUERY_CHARACTERS),
 ]
+Kept = TypeVar("Kept")
 State = Literal["ok", "degraded", "down"]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+
+
+def _kept(value: Kept) -> Kept:
+    if not kept(value):
+        raise ValueError(UNKEPT)
+    return value
+
+
+Keepable = AfterValidator(_kept)
+"""What is stored: text that not every store can keep is refused, naming the field."""
+Name = Annotated[str, StringConstraints(min_length=1, max_length=64), Keepable]
 
 
 class Asking(BaseModel):
@@ -166,8 +178,8 @@ class DocumentView(BaseModel):
         description="The share of the way that lies behind it, in [0, 1]; none where there is "
         "no way on."
     )
-    error: str | None = Field(description="Why it failed.")
-    error_code: str | None = Field(description="The same for programs: it does not change.")
+    error: str | None = Field(description="Why it failed, for people.")
+    error_code: str | None = Field(description="Why it failed: stable, and for programs.")
     warnings: list[str] = Field(description="What could not be read of it.")
     media_type: str
     size: int = Field(description="In bytes.")

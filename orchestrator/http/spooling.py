@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import io
 import os
 from collections.abc import AsyncIterator, Callable
@@ -40,10 +41,10 @@ class Form:
 
 
 class Window(io.RawIOBase):
-    """A part of a file, as a file to be read."""
+    """A part of a file, as a file to be read while that is open."""
 
-    def __init__(self, handle: int, start: int, size: int) -> None:
-        self._handle = handle
+    def __init__(self, whole: BinaryIO, start: int, size: int) -> None:
+        self._whole = whole
         self._start = start
         self._size = size
         self._at = 0
@@ -65,7 +66,9 @@ class Window(io.RawIOBase):
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # what BufferedReader gives
         """Read at the window's own position; others may read the same file."""
         wanted = min(len(buffer), max(0, self._size - self._at))
-        data = os.pread(self._handle, wanted, self._start + self._at)
+        if self._whole.closed:  # its number may be another file's by now
+            raise OSError(errno.EBADF, "the form is gone")
+        data = os.pread(self._whole.fileno(), wanted, self._start + self._at)
         buffer[: len(data)] = data
         self._at += len(data)
         return len(data)
@@ -136,7 +139,7 @@ class _Parts:
             self.form.fields[self._name] = self._body.decode("utf-8", "replace")
             return
         size = self._spool.tell() - self._start
-        window = io.BufferedReader(Window(self._spool.fileno(), self._start, size))
+        window = io.BufferedReader(Window(self._spool, self._start, size))
         self.form.files.append(Received(self._filename, cast("BinaryIO", window), size))
 
 

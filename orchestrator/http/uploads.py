@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any, Final
@@ -41,6 +42,12 @@ _ITEMS: Final = TypeAdapter(list[FileItem])
 PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
     status: {"model": Problem} for status in (403, 404, 409, 413, 415, 422, 429)
 }
+_DOCUMENT: Final[dict[str, Any]] = {
+    "status_code": 202,
+    "response_model": DocumentView,
+    "responses": PROBLEMS,
+}
+_JOB: Final[dict[str, Any]] = {**_DOCUMENT, "response_model": JobSummary}
 _EITHER: Final = {
     "requestBody": {
         "required": True,
@@ -75,39 +82,20 @@ _EITHER: Final = {
 }
 
 
-@router.post(
-    "/v1/documents:text",
-    status_code=202,
-    response_model=DocumentView,
-    responses=PROBLEMS,
-    summary="Hand in plain text",
-)
+@router.post("/v1/documents:text", summary="Hand in plain text", **_DOCUMENT)
 async def text(app: App, caller: Caller, body: TextRequest, key: Key = None) -> JSONResponse:
     """Store and queue a text as a document; follow its status at `Location`."""
     return await _document(app, caller, key, body, text_upload(body.text, **body.values()))
 
 
-@router.post(
-    "/v1/documents:qa",
-    status_code=202,
-    response_model=DocumentView,
-    responses=PROBLEMS,
-    summary="Hand in questions and answers",
-)
+@router.post("/v1/documents:qa", summary="Hand in questions and answers", **_DOCUMENT)
 async def qa(app: App, caller: Caller, body: QaRequest, key: Key = None) -> JSONResponse:
     """One document of pairs: a search compares with the questions, and shows the answers."""
     pairs = [(pair.question, pair.answer) for pair in body.pairs]
     return await _document(app, caller, key, body, qa_upload(pairs, **body.values()))
 
 
-@router.post(
-    "/v1/documents:batch",
-    status_code=202,
-    response_model=JobSummary,
-    responses=PROBLEMS,
-    openapi_extra=_EITHER,
-    summary="Hand in many documents",
-)
+@router.post("/v1/documents:batch", summary="Hand in many documents", openapi_extra=_EITHER, **_JOB)
 async def batch(app: App, caller: Caller, request: Request, key: Key = None) -> JSONResponse:
     """Many files in a form, or a manifest of paths and URLs in JSON; follow them at `Location`.
 
@@ -133,19 +121,17 @@ async def batch(app: App, caller: Caller, request: Request, key: Key = None) -> 
         return await once(app, Repeatable(caller, key, fingerprint, workspace), act)
 
 
-@router.post(
-    "/v1/documents:website",
-    status_code=202,
-    response_model=JobSummary,
-    responses=PROBLEMS,
-    summary="Hand in a website",
-)
+@router.post("/v1/documents:website", summary="Hand in a website", **_JOB)
 async def website(app: App, caller: Caller, body: WebsiteRequest, key: Key = None) -> JSONResponse:
     """Read the pages of one host in the background; each becomes a document named by its URL."""
     first = Item(body.url, body.url, metadata=body.metadata, acl=frozenset(body.acl))
 
     async def act() -> Accepted:
-        limits = {"max_pages": body.max_pages, "max_depth": body.max_depth}
+        limits = {
+            "max_pages": body.max_pages,
+            "max_depth": body.max_depth,
+            "max_bytes": app.settings.web.max_crawl_bytes,
+        }
         return _job(await app.intake.website(body.workspace, first, **limits))
 
     return await once(app, _repeatable(caller, key, "website", body, body.workspace), act)
@@ -175,7 +161,7 @@ async def _manifest(
     app: Application, caller: Principal, request: Request, key: str | None
 ) -> JSONResponse:
     try:
-        body = ManifestRequest.model_validate_json(await request.body())
+        body = ManifestRequest.model_validate(_json(await request.body()))
         items = [one.item() for one in body.items]
     except ValidationError as error:
         errors = [{**one, "loc": ("body", *one["loc"])} for one in error.errors()]
@@ -187,6 +173,14 @@ async def _manifest(
         return _job(await app.intake.manifest(body.workspace, items))
 
     return await once(app, _repeatable(caller, key, "manifest", body, body.workspace), act)
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as error:
+        wrong = {"type": "json_invalid", "loc": ("body",), "ctx": {"error": str(error)}}
+        raise RequestValidationError([wrong]) from error
 
 
 @asynccontextmanager

@@ -12,19 +12,23 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 from urllib.parse import unquote, urlsplit
 
-from orchestrator.domain.batches import Errand, Item, Kind, Outcome, Standing
+from orchestrator.domain.batches import Batch, Errand, Item, Kind, Outcome, Standing
 from orchestrator.domain.documents import Upload
 from orchestrator.domain.errors import NotFound, RagError, Unavailable
 from orchestrator.domain.places import same_host
 from orchestrator.ingestion.service import Ingestion
 from orchestrator.ports.catalog import Catalog
 from orchestrator.ports.queue import Queue
-from orchestrator.ports.web import Page, Places, Rules, Web
+from orchestrator.ports.web import Page, Places, Rules, Tally, Web
 
 CLAIM_S: Final = 120.0
 """Longer than any page may take, and what is done with it."""
 IDLE_S: Final = 1.0
 RULES_S: Final = 600.0
+TIMED_OUT: Final = "crawl_timed_out"
+TOO_LARGE: Final = "crawl_too_large"
+OVER: Final = (TIMED_OUT, TOO_LARGE)
+"""The codes of pages that a crawl which is over does not read."""
 
 
 class Observer(Protocol):
@@ -92,8 +96,9 @@ class Runner:
         errand = await self._catalog.errands.take(self._name, seconds=CLAIM_S)
         if errand is None:
             return False
-        outcome, found = await self._attempt(errand)
-        crawling = errand.batch.kind is Kind.WEBSITE and outcome.code != "crawl_timed_out"
+        tally = Tally()
+        outcome, found = await self._attempt(errand, tally)
+        crawling = errand.batch.kind is Kind.WEBSITE and outcome.code not in OVER
         await self._catalog.errands.settle(
             errand.batch.id,
             errand.number,
@@ -101,6 +106,7 @@ class Runner:
             found=found,
             most=errand.batch.plan.get("max_pages", 0),
             seconds=self._pause(errand) if crawling else 0.0,
+            spent=tally.bytes,
         )
         return True
 
@@ -116,10 +122,10 @@ class Runner:
         except Unavailable as error:  # the claims end by themselves
             self._observer.worker_waits(error)
 
-    async def _attempt(self, errand: Errand) -> tuple[Outcome, Sequence[Item]]:
+    async def _attempt(self, errand: Errand, tally: Tally) -> tuple[Outcome, Sequence[Item]]:
         try:
             if errand.batch.kind is Kind.WEBSITE:
-                return await self._crawl(errand)
+                return await self._crawl(errand, tally)
             page = await self._places.open(errand.item.place)
             return await self._submit(errand, page), ()
         except Unavailable:
@@ -131,15 +137,14 @@ class Runner:
             reason = f"it could not be read: {type(error).__name__}"
             return Outcome(Standing.REFUSED, code="unreadable", reason=reason), ()
 
-    async def _crawl(self, errand: Errand) -> tuple[Outcome, Sequence[Item]]:
+    async def _crawl(self, errand: Errand, tally: Tally) -> tuple[Outcome, Sequence[Item]]:
         item, plan = errand.item, errand.batch.plan
-        if time.time() - errand.batch.created_at.timestamp() > self._limits.crawl_s:
-            reason = f"the crawl took longer than {self._limits.crawl_s:g} seconds"
-            return Outcome(Standing.SKIPPED, code="crawl_timed_out", reason=reason), ()
+        if over := self._over(errand.batch):
+            return over, ()
         if not (await self._rules_of(errand)).allow(item.place):
             reason = "robots.txt does not allow it"
             return Outcome(Standing.REFUSED, code="robots_disallowed", reason=reason), ()
-        page = await self._web.fetch(item.place, links=item.depth < plan["max_depth"])
+        page = await self._web.fetch(item.place, links=item.depth < plan["max_depth"], tally=tally)
         if page.moved_to is not None:
             return self._moved(page.moved_to, errand)
         found = [
@@ -153,6 +158,17 @@ class Runner:
             raise
         except RagError as error:  # a page that is no document may still lead to some
             return refusal(error), found
+
+    def _over(self, batch: Batch) -> Outcome | None:
+        """Why the crawl goes no further, if it does not."""
+        if time.time() - batch.created_at.timestamp() > self._limits.crawl_s:
+            reason = f"the crawl took longer than {self._limits.crawl_s:g} seconds"
+            return Outcome(Standing.SKIPPED, code=TIMED_OUT, reason=reason)
+        most = batch.plan.get("max_bytes")  # which crawls of before had not
+        if most is not None and batch.bytes >= most:
+            reason = f"the crawl has read {batch.bytes} bytes, and may read {most}"
+            return Outcome(Standing.SKIPPED, code=TOO_LARGE, reason=reason)
+        return None
 
     def _moved(self, url: str, errand: Errand) -> tuple[Outcome, Sequence[Item]]:
         if not same_host(url, errand.batch.plan["start"]):

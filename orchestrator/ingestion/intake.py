@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +13,7 @@ from typing import Any, Final
 
 from orchestrator.domain.batches import Batch, Item, Kind, Line, Outcome, Standing
 from orchestrator.domain.documents import QA_MEDIA_TYPE, Upload
-from orchestrator.domain.errors import Conflict, Exhausted, Forbidden, NotFound, Rejected
+from orchestrator.domain.errors import Exhausted, Forbidden, NotFound, Rejected
 from orchestrator.domain.places import normal
 from orchestrator.ingestion.errands import Runner, refusal
 from orchestrator.ingestion.service import Ingestion
@@ -22,6 +24,10 @@ from orchestrator.ports.web import Places
 FILES_S: Final = 60.0
 """A request that takes no file for so long is taken for dead."""
 WAIT_S: Final = 5.0
+TOGETHER: Final = 64
+"""Files that one transaction registers: others wait for it to end."""
+TOGETHER_BYTES: Final = 64 << 20
+"""So many of them are stored in a part of `FILES_S`; a larger file is taken alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +93,9 @@ class Intake:
         """
         items = [Item(one.source_id, one.filename) for one in uploads]
         batch = await self._create(workspace, Kind.FILES, items)
-        for number, upload in enumerate(uploads, start=1):
-            outcome = await self._taken(workspace, upload)
-            await self._catalog.errands.settle(batch.id, number, outcome, seconds=FILES_S)
+        for first, together in await asyncio.to_thread(_parted, uploads):
+            outcomes = dict(enumerate(await self._taken(workspace, together), start=first))
+            await self._catalog.errands.settle_all(batch.id, outcomes, seconds=FILES_S)
         return await self._catalog.batches.get(batch.id)
 
     async def manifest(self, workspace: str, items: Sequence[Item]) -> Batch:
@@ -106,7 +112,7 @@ class Intake:
         return await self._create(workspace, Kind.MANIFEST, items)
 
     async def website(
-        self, workspace: str, first: Item, *, max_pages: int, max_depth: int
+        self, workspace: str, first: Item, *, max_pages: int, max_depth: int, max_bytes: int
     ) -> Batch:
         """The pages of one host, from `first.place` on, to be read in the background.
 
@@ -123,7 +129,12 @@ class Intake:
         except ValueError as error:
             raise Rejected(str(error), code="invalid_url", field="url") from error
         item = Item(url, url, metadata=first.metadata, acl=first.acl)
-        plan = {"start": url, "max_pages": max_pages, "max_depth": max_depth}
+        plan = {
+            "start": url,
+            "max_pages": max_pages,
+            "max_depth": max_depth,
+            "max_bytes": max_bytes,
+        }
         return await self._create(workspace, Kind.WEBSITE, [item], plan)
 
     async def job(
@@ -156,12 +167,31 @@ class Intake:
         self._runner.arrived.set()
         return batch
 
-    async def _taken(self, workspace: str, upload: Upload) -> Outcome:
+    async def _taken(self, workspace: str, uploads: Sequence[Upload]) -> Sequence[Outcome]:
         try:
-            registered = await self._ingestion.submit(workspace, upload)
-        except (Rejected, Exhausted, Conflict, NotFound) as error:
-            return refusal(error)
-        return Outcome(Standing.TAKEN, document_id=registered.document.id)
+            fates = await self._ingestion.submit_all(workspace, uploads)
+        except NotFound as error:
+            return [refusal(error)] * len(uploads)
+        return [
+            Outcome(Standing.TAKEN, document_id=fate.document.id)
+            if isinstance(fate, Registered)
+            else refusal(fate)
+            for fate in fates
+        ]
+
+
+def _parted(uploads: Sequence[Upload]) -> Sequence[tuple[int, Sequence[Upload]]]:
+    """What is taken together, with the number of the first: few enough files, and bytes."""
+    parts: list[tuple[int, list[Upload]]] = []
+    room = 0
+    for number, upload in enumerate(uploads, start=1):
+        size = upload.content.seek(0, os.SEEK_END)
+        if not parts or size > room or len(parts[-1][1]) == TOGETHER:
+            parts.append((number, []))
+            room = TOGETHER_BYTES
+        parts[-1][1].append(upload)
+        room -= size
+    return parts
 
 
 def text_upload(text: str, **values: Any) -> Upload:

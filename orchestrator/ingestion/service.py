@@ -3,34 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import os
 import time
-import uuid
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import BinaryIO, Final, Protocol
+from typing import Final, Protocol
 
 from orchestrator.domain.documents import Document, Receipt, Stage, Status, Upload
-from orchestrator.domain.errors import Conflict, Exhausted, NotFound, TooLarge
+from orchestrator.domain.errors import NotFound
 from orchestrator.domain.filters import Filter
 from orchestrator.domain.identity import ANONYMOUS, Principal
-from orchestrator.domain.quotas import UNLIMITED, Holding, Quota
+from orchestrator.domain.quotas import UNLIMITED, Quota
 from orchestrator.domain.workspaces import Workspace, WorkspaceConfig, workspace_name
 from orchestrator.indexing.library import Library
 from orchestrator.indexing.shelf import LEASE_S
 from orchestrator.ingestion.pace import Pace
 from orchestrator.ingestion.purging import Purger
+from orchestrator.ingestion.reception import Fate, Reception
 from orchestrator.ports.blobs import BlobStore
-from orchestrator.ports.catalog import EVERYTHING, Arrival, Catalog, Registered, Wanted, Withdrawn
-from orchestrator.ports.parser import HEAD_BYTES, Parsers
+from orchestrator.ports.catalog import EVERYTHING, Catalog, Registered, Wanted, Withdrawn
+from orchestrator.ports.parser import Parsers
 
 SETTLE_S: Final = 2.0
 PURGE_S: Final = 2.0
 FOLLOW_S: Final = 0.1
 FOLLOWED: Final = 500
-PIECE_BYTES: Final = 1 << 20
 DELETED_AT_ONCE: Final = 1000
 DELETED_TOGETHER: Final = 50
 """Documents whose tombstones one transaction puts up: others wait for it to end."""
@@ -65,13 +62,10 @@ class Ingestion:
         quota_of: Callable[[str], Quota] = lambda _: UNLIMITED,
     ) -> None:
         self._catalog = catalog
-        self._blobs = blobs
-        self._parsers = parsers
+        self._reception = Reception(catalog, blobs, parsers, max_bytes=max_bytes, quota_of=quota_of)
         self._library = library
         self._purger = purger
         self._observer = observer
-        self._max_bytes = max_bytes
-        self._quota_of = quota_of
         self._pace = pace or Pace()
         self._purges: set[asyncio.Task[Sequence[Receipt]]] = set()
         self.arrived = asyncio.Event()
@@ -88,20 +82,21 @@ class Ingestion:
             TooLarge, Unsupported: for content that this service does not take.
             Exhausted: when the workspace would hold more than its quota.
         """
-        found = await self._catalog.workspaces.get(workspace)
-        size = await asyncio.to_thread(upload.content.seek, 0, os.SEEK_END)
-        if size > self._max_bytes:
-            raise TooLarge(f"a document holds at most {self._max_bytes} bytes", field="file")
-        head, digest = await asyncio.to_thread(_inspected, upload.content)
-        media_type = upload.media_type or self._parsers.sniff(head, upload.filename)
-        quota = quota or self._quota_of(workspace)
-        register = partial(self._register, found.uid, upload, media_type, size, digest, quota)
-        try:
-            registered = await register()
-        except Conflict:  # another upload made the document meanwhile: this is its next version
-            registered = await register()
+        (fate,) = await self._reception.take(workspace, [upload], quota=quota)
+        if not isinstance(fate, Registered):
+            raise fate
         self.arrived.set()
-        return registered
+        return fate
+
+    async def submit_all(self, workspace: str, uploads: Sequence[Upload]) -> Sequence[Fate]:
+        """The same for several, of distinct source ids, together: each with its own fate.
+
+        Raises:
+            NotFound: for an unknown workspace.
+        """
+        fates = await self._reception.take(workspace, uploads)
+        self.arrived.set()
+        return fates
 
     async def document(self, document_id: str) -> Document:
         """A document's state; `indexed` means that a search by this process finds it now."""
@@ -223,30 +218,6 @@ class Ingestion:
         if not purge.cancelled() and (error := purge.exception()):
             self._observer.purge_failed(document_id, error)
 
-    async def _register(
-        self, uid: str, upload: Upload, media_type: str, size: int, digest: str, quota: Quota
-    ) -> Registered:
-        known = await self._catalog.documents.find(uid, upload.source_id)
-        document_id = known.id if known else uuid.uuid4().hex
-        key = f"{uid}/{document_id}/{digest}"
-        if not (known and known.content_hash == digest):
-            if quota != UNLIMITED:  # before the bytes are stored, and once more with the document
-                more = Holding(0, size - known.size) if known else Holding(1, size)
-                quota.admit(await self._catalog.documents.holding(uid), more)
-            await asyncio.to_thread(upload.content.seek, 0)
-            await self._blobs.put(key, upload.content)
-        try:
-            return await self._catalog.documents.register(
-                uid, Arrival(upload, document_id, media_type, size, digest, key), quota=quota
-            )
-        except Exhausted:  # other bytes came first; a known document keeps its own
-            if known is None:
-                await self._blobs.purge(f"{uid}/{document_id}")
-            raise
-        except Conflict:
-            await self._blobs.purge(f"{uid}/{document_id}")
-            raise
-
     async def _findable(self, document: Document) -> bool:
         try:
             workspace = await self._catalog.workspaces.by_uid(document.workspace)
@@ -257,13 +228,3 @@ class Ingestion:
         except NotFound:  # deleted meanwhile
             return False
         return (await self._library.shelf(workspace.name)).revision >= document.revision
-
-
-def _inspected(content: BinaryIO) -> tuple[bytes, str]:
-    """How a file begins, and the SHA-256 of the whole of it."""
-    content.seek(0)
-    head = content.read(HEAD_BYTES)
-    digest = hashlib.sha256(head)
-    while piece := content.read(PIECE_BYTES):
-        digest.update(piece)
-    return head, digest.hexdigest()

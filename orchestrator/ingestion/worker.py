@@ -22,7 +22,7 @@ from orchestrator.ingestion.reading import Stopwatch, reading_of
 from orchestrator.ports.blobs import BlobStore
 from orchestrator.ports.catalog import Catalog, Publication, Work
 from orchestrator.ports.embedder import Embedder
-from orchestrator.ports.parser import CRASHED, Parsers
+from orchestrator.ports.parser import Parsers
 from orchestrator.ports.queue import Job, Queue
 
 BATCH: Final = 32
@@ -34,6 +34,7 @@ LATER_S: Final = 20.0
 OUTAGE: Final = 3
 """So many documents held up, and none at its end, are taken for an outage."""
 MAX_ATTEMPTS: Final = 5
+PARSER_FAILED: Final = "parser_failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +252,7 @@ class Worker:
             return None
         except Exception as error:  # noqa: BLE001  # a parser may fail in any way; only this document does
             reason = f"the parser failed: {type(error).__name__}: {error}"
-            await self._queue.fail(job, reason, CRASHED)
+            await self._queue.fail(job, reason, PARSER_FAILED)
             self._failed(work, watch, reason)
             return None
         return _Prepared(job, work, title, pieces, texts, reading_of(parsed), watch, likeness)

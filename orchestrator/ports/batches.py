@@ -63,12 +63,20 @@ class Errands(Protocol):
         found: Sequence[Item] = (),
         most: int = 0,
         seconds: float = 0.0,
+        spent: int = 0,
     ) -> None:
         """Write what became of an item, and add what it led to, as one act.
 
         Of `found`, those whose source id is new are added until the batch has `most` items. The
-        claim then ends after `seconds`; what was written about an item stays.
+        claim then ends after `seconds`; what was written about an item stays. The bytes `spent`
+        on it are added to the batch's.
         """
+        ...
+
+    async def settle_all(
+        self, batch_id: str, outcomes: Mapping[int, Outcome], *, seconds: float
+    ) -> None:
+        """Write what became of several items, by number, as one act; nothing was found by them."""
         ...
 
 

@@ -15,6 +15,7 @@ from orchestrator.domain.documents import (
     Upload,
     Version,
 )
+from orchestrator.domain.errors import Conflict, Exhausted
 from orchestrator.domain.filters import Filter, Metadata
 from orchestrator.domain.identity import Principal
 from orchestrator.domain.quotas import UNLIMITED, Holding, Quota
@@ -118,18 +119,22 @@ EVERYTHING: Final = Wanted()
 class Documents(Protocol):
     """Documents by id and by source id."""
 
-    async def find(self, workspace: str, source_id: str) -> Document | None:
-        """The live document of that source id."""
+    async def known(self, workspace: str, source_ids: Sequence[str]) -> Mapping[str, Document]:
+        """The live documents of those source ids, by source id."""
         ...
 
     async def register(
-        self, workspace: str, arrival: Arrival, *, quota: Quota = UNLIMITED
-    ) -> Registered:
-        """Record a new document or version, and queue it, in one transaction.
+        self, workspace: str, arrivals: Sequence[Arrival], *, quota: Quota = UNLIMITED
+    ) -> Sequence[Registered | Conflict | Exhausted]:
+        """Record new documents and versions, and queue them, in one transaction.
+
+        Their source ids are distinct. Each has its own fate, in order, and one that is refused
+        hinders no other: a conflict where the source id belongs to another document than the
+        arrival says, or that document was deleted; exhausted where the workspace would then hold
+        more than the quota.
 
         Raises:
-            Conflict: when the source id belongs to another document than the arrival says.
-            Exhausted: when the workspace would then hold more than the quota.
+            NotFound: when the workspace is gone.
         """
         ...
 

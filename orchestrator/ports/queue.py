@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
 
-GAVE_UP: Final = "gave_up"
+GAVE_UP: Final = "too_many_attempts"
 """The code of a document that was tried too often: each time, something ended the attempt."""
 
 
@@ -67,7 +67,10 @@ class Queue(Protocol):
         ...
 
     async def fail(self, job: Job, reason: str, code: str) -> None:
-        """End a job that cannot succeed; its document is `failed`, for the reason given."""
+        """End a job that cannot succeed; its document is `failed`, for the reason given.
+
+        The reason is a sentence for people, the code stable and for programs.
+        """
         ...
 
     async def bury(self, job: Job, reason: str) -> None:

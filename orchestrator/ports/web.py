@@ -18,6 +18,13 @@ class Page:
     links: Sequence[str] = ()
 
 
+@dataclass(slots=True)
+class Tally:
+    """The bytes that came, of whatever became no page, too."""
+
+    bytes: int = 0
+
+
 class Rules(Protocol):
     """What a host lets robots read."""
 
@@ -34,8 +41,8 @@ class Rules(Protocol):
 class Web(Protocol):
     """HTTP within limits of size and time, to addresses that the deployment allows."""
 
-    async def fetch(self, url: str, *, links: bool = False) -> Page:
-        """One request; a redirect is not followed, but told.
+    async def fetch(self, url: str, *, links: bool = False, tally: Tally | None = None) -> Page:
+        """One request; a redirect is not followed, but told. The tally grows as bytes come.
 
         Raises:
             Rejected: for an address that is not allowed, or an answer that is not usable.

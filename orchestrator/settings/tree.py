@@ -101,6 +101,7 @@ class WebSettings(BaseModel):
     max_pages: int = Field(default=1_000, gt=0, description="the most that a crawl may ask for")
     max_depth: int = Field(default=10, ge=0, description="the most links from the first page")
     max_page_bytes: int = Field(default=10_000_000, gt=0)
+    max_crawl_bytes: int = Field(default=500_000_000, gt=0, description="of all pages of a crawl")
     page_timeout_s: float = Field(default=30.0, gt=0)
     crawl_timeout_s: float = Field(default=3_600.0, gt=0)
     delay_s: float = Field(default=0.2, ge=0, description="between two pages of a crawl")

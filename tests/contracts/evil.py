@@ -189,6 +189,7 @@ class Liar(Evil):
             b"heading": ParsedDocument("text", headings=[Heading(0, 1, "other text")]),
             b"order": ParsedDocument("a b", headings=[Heading(2, 1, "b"), Heading(0, 1, "a")]),
             b"page": ParsedDocument("text", pages=[0, 9]),
+            b"nul": ParsedDocument("text", properties={"author": "A\0"}),
             b"title": ParsedDocument("text", title=7),  # type: ignore[arg-type]
         }[content]
 

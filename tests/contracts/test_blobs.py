@@ -144,8 +144,13 @@ class TestS3Blobs(BlobStoreContract):
 
         assert keys(blobs) == []
 
-    async def test_a_bucket_that_is_there_answers_a_ping(self, blobs):
-        await blobs.ping()
+    async def test_a_ping_is_answered_for_as_long_as_the_bucket_is_there(self, blobs):
+        answered = await asyncio.gather(blobs.ping(), return_exceptions=True)
+        blobs.client.delete_bucket(Bucket=blobs.bucket)
+
+        assert answered == [None]
+        with pytest.raises(Unavailable):
+            await blobs.ping()
 
     async def test_a_bucket_that_is_missing_is_unavailable(self, opened):
         missing = await opened("no-such-bucket")

@@ -229,7 +229,7 @@ async def test_progress_is_told_a_few_times_a_second_and_at_the_end(evil, tmp_pa
     assert 3 <= len(steps) <= 2 + took / STEP_S
 
 
-@pytest.mark.parametrize("lie", ["heading", "order", "page", "title"])
+@pytest.mark.parametrize("lie", ["heading", "order", "page", "nul", "title"])
 async def test_an_answer_is_not_believed_unseen(told, lie):
     async with opened("tests.contracts.evil:Liar") as pool:
         with pytest.raises(Unsupported, match="answered") as raised:

@@ -118,6 +118,13 @@ async def test_what_was_there_has_a_history(before):
     assert failed.status is Status.FAILED
 
 
+async def test_a_failure_of_before_has_a_reason_and_no_code(before):
+    async with open_sqlite(before) as database:
+        failed = await SqlCatalog(database).documents.get("f")
+
+    assert (failed.error, failed.error_code) == ("damaged", None)
+
+
 async def test_what_was_there_is_counted(before):
     async with open_sqlite(before) as database:
         catalog = SqlCatalog(database)

@@ -6,6 +6,8 @@ import json
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from adapters.embedder.mock import MockEmbedder
 from adapters.generator.extractive import ExtractiveGenerator
@@ -13,6 +15,7 @@ from adapters.parser.qa import QaParser
 from adapters.parser.registry import ParserRegistry
 from adapters.reranker.mock import MockReranker
 from orchestrator.domain.answers import Outcome, Token
+from orchestrator.domain.characters import visible
 from orchestrator.domain.documents import QA_MEDIA_TYPE
 from orchestrator.domain.errors import Unsupported
 from orchestrator.domain.workspaces import Chunking
@@ -30,6 +33,13 @@ PAIRS = [
 
 def parsed(pairs=PAIRS):
     return QaParser().parse(json.dumps(pairs).encode())
+
+
+@given(st.text(min_size=1, max_size=5))
+def test_no_question_that_can_be_seen_loses_its_heading(text):
+    pairs = [{"question": one, "answer": "Yes."} for one in (text, "And then?") if visible(one)]
+
+    assert len(parsed(pairs).headings) == len(pairs)
 
 
 def test_each_answer_is_a_piece_below_its_question():

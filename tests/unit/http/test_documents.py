@@ -257,12 +257,15 @@ async def test_a_page_of_any_other_size_is_refused(keeping, limit):
 
 
 async def test_a_document_is_followed_by_its_id(keeping):
-    failed = replace(keeping.ingestion.known[0], status=Status.FAILED, error="not text")
+    failed = replace(
+        keeping.ingestion.known[0], status=Status.FAILED, error="not text", error_code="broken_file"
+    )
     keeping.ingestion.known = [failed]
 
     body = (await keeping.http.get("/v1/documents/d1")).json()
 
-    assert (body["id"], body["status"], body["error"]) == ("d1", "failed", "not text")
+    assert (body["id"], body["status"]) == ("d1", "failed")
+    assert (body["error"], body["error_code"]) == ("not text", "broken_file")
     assert body["acl"] == ["everyone"]
     assert body["sha256"] == "c0ffee"
 

@@ -153,12 +153,98 @@ async def test_what_is_no_request_is_refused_by_the_field(http, path, body, fiel
     assert response.json()["field"].startswith(field)
 
 
+UNKEPT = [
+    ({"source_id": "a\0b"}, "source_id"),
+    ({"source_id": "a\ud800"}, "source_id"),
+    ({"title": "a\0b"}, "title"),
+    ({"title": "a\udfff"}, "title"),
+    ({"acl": ["legal", "a\0b"]}, "acl.1"),
+    ({"metadata": {"a\0b": 1}}, "metadata"),
+    ({"metadata": {"a\ud800": 1}}, "metadata"),
+    ({"metadata": {"a": [1, "\0"]}}, "metadata"),
+    ({"metadata": {"a": "\ud800"}}, "metadata"),
+]
+PLACES = [({"path": "/\0"}, "path"), ({"path": "/\ud800"}, "path")]
+NOTHING = ("\0", "\x07 \x1b", "\u200b", "\ufeff\n")
+REFUSED = [
+    *(
+        (path, {"source_id": "a", **body, **values}, field)
+        for path, body in (("text", {"text": "x"}), ("qa", {"pairs": PAIRS}))
+        for values, field in (*UNKEPT, ({"workspace": "a\0b"}, "workspace"))
+    ),
+    *(
+        ("batch", {"items": [{"path": "/a"}, {"path": "/b", **values}]}, f"items.1.{field}")
+        for values, field in (*UNKEPT, *PLACES)
+    ),
+    ("batch", {"items": [{"url": "http://a/\0"}]}, "items.0.url"),
+    ("website", {"url": "http://a/", "metadata": {"a": "\0"}}, "metadata"),
+    ("text", {"source_id": "a", "text": "\0\x07"}, "text"),
+    *(
+        (
+            "qa",
+            {"source_id": "a", "pairs": [PAIRS[0], {**PAIRS[1], field: text}]},
+            f"pairs.1.{field}",
+        )
+        for text in NOTHING
+        for field in ("question", "answer")
+    ),
+]
+
+
+async def test_text_that_cannot_be_kept_or_seen_is_refused_by_the_field(http):
+    for path, body, field in REFUSED:
+        content = json.dumps(body)  # which escapes what is no character
+        response = await http.post(
+            f"/v1/documents:{path}", content=content, headers={"content-type": "application/json"}
+        )
+
+        assert response.status_code == 422, (body, response.text)
+        assert response.json()["field"].startswith(field), body
+
+
+async def test_a_manifest_that_is_no_json_says_so(http):
+    for content in (b"{", b"\xff", b"[" * 100_000):
+        response = await http.post(
+            "/v1/documents:batch", content=content, headers={"content-type": "application/json"}
+        )
+
+        assert problem(response) == (400, "invalid_json")
+
+
 async def test_an_unknown_workspace_is_not_found(http):
     body = {"source_id": "a", "text": "x", "workspace": "nowhere"}
     for headers in ({}, {"Idempotency-Key": "k"}):
         response = await http.post("/v1/documents:text", json=body, headers=headers)
 
         assert problem(response) == (404, "unknown_workspace")
+
+
+async def test_a_form_with_text_that_no_store_keeps_is_refused_by_the_field(http):
+    for values, field in [
+        ({"source_id": "a\0b"}, "source_id"),
+        ({"title": "a\0b"}, "title"),
+        ({"acl": "legal,a\0b"}, "acl"),
+        ({"acl": '["a\\u0000b"]'}, "acl"),
+        ({"acl": '["a\\ud800"]'}, "acl"),
+        ({"metadata": '{"a\\u0000": 1}'}, "metadata"),
+        ({"metadata": '{"a": "\\u0000"}'}, "metadata"),
+        ({"metadata": '{"a": ["\\u0000"]}'}, "metadata"),
+        ({"metadata": '{"a": "\\ud800"}'}, "metadata"),
+    ]:
+        response = await http.post("/v1/documents", files={"file": ("a.txt", b"A.")}, data=values)
+
+        assert (response.status_code, response.json()["field"]) == (422, field), values
+
+
+async def test_so_is_what_describes_the_files_of_a_batch(http):
+    for name, value in {"title": "\0", "source_id": "a\0", "metadata": {"a": "\0"}}.items():
+        items = json.dumps([{name: value}])
+        response = await http.post(
+            "/v1/documents:batch", files=form(("a.txt", b"A.")), data={"items": items}
+        )
+
+        assert problem(response) == (422, "invalid_items")
+        assert f"items.0.{name}" in response.json()["detail"]
 
 
 # batches
@@ -397,6 +483,25 @@ async def test_a_crawl_ends_by_the_clock(data_dir, site):
         pages = await crawl(http, site.at("/"))
 
     assert (pages["a"]["status"], pages["a"]["code"]) == ("skipped", "crawl_timed_out")
+    assert "/a" not in site.asked
+
+
+async def test_a_crawl_ends_when_it_has_read_enough(data_dir, site):
+    site.html("/", '<p>Hi.</p><a href="/big">B</a><a href="/a">A</a><a href="/b">B</a>')
+    site.raw("/big", b"x" * 3_000_000, announced=False)
+    site.html("/a", "<p>Fine.</p>")
+    web = {**LOCAL, "max_page_bytes": 100_000, "max_crawl_bytes": 50_000}
+    async with serving(data_dir, web=web) as http:
+        pages = await crawl(http, site.at("/"))
+
+    assert {path: one["code"] for path, one in pages.items()} == {
+        "": None,
+        "big": "page_too_large",
+        "a": "crawl_too_large",
+        "b": "crawl_too_large",
+    }
+    assert pages["a"]["status"] == "skipped"
+    assert "50000" in pages["a"]["reason"]
     assert "/a" not in site.asked
 
 

@@ -16,7 +16,7 @@ from orchestrator.domain.errors import NotFound, RagError
 from orchestrator.ingestion.quarantine import Quarantine
 from orchestrator.ingestion.worker import Worker
 from orchestrator.ports.catalog import Work
-from orchestrator.ports.queue import Job
+from orchestrator.ports.queue import GAVE_UP, Job
 from tests.unit.fakes import NOW, FakeCatalog, Watcher, workspace
 
 
@@ -164,6 +164,7 @@ class Office:
     async def bury(self, job: Job, reason: str) -> None:
         self._asked("bury")
         self.failed[job.document_id] = reason
+        self.codes[job.document_id] = GAVE_UP
 
     # documents, blobs, vectors, log
 

@@ -153,9 +153,9 @@ class Blindly:
         self._inner = inner
         self._times = times
 
-    async def find(self, workspace, source_id):
+    async def known(self, workspace, source_ids):
         self._times -= 1
-        return None if self._times >= 0 else await self._inner.find(workspace, source_id)
+        return {} if self._times >= 0 else await self._inner.known(workspace, source_ids)
 
     def __getattr__(self, name):
         return getattr(self._inner, name)

@@ -216,22 +216,26 @@ async def test_a_parser_that_fails_fails_only_its_document_and_says_why(office):
     await office.worker.step()
 
     assert office.failed == {"bad": "the parser failed: RecursionError: too deep"}
+    assert office.codes == {"bad": "parser_failed"}
     assert set(published(office)) == {"good"}
     assert office.watcher.outcomes == {"bad": office.failed["bad"], "good": None}
 
 
 @pytest.mark.parametrize(
-    ("content", "reason"),
-    [(b"   ", "the document holds no text"), (None, "no blob is stored under 'blob of d1'")],
+    ("content", "reason", "code"),
+    [
+        (b"   ", "the document holds no text", "empty_document"),
+        (None, "no blob is stored under 'blob of d1'", "not_found"),
+    ],
 )
-async def test_a_document_that_cannot_be_read_fails_with_the_reason(office, content, reason):
+async def test_a_document_that_cannot_be_read_fails_with_the_reason(office, content, reason, code):
     office.hand_in("d1", content)
     if content is None:
         office.stored.clear()
 
     await office.worker.step()
 
-    assert office.failed == {"d1": reason}
+    assert (office.failed, office.codes) == ({"d1": reason}, {"d1": code})
 
 
 async def test_work_that_is_moot_is_passed_over(office):
@@ -259,6 +263,7 @@ async def test_after_so_many_attempts_a_document_is_given_up(office, attempts):
 
     if attempts > MAX_ATTEMPTS:
         assert office.failed == {"d1": f"gave up after {MAX_ATTEMPTS} attempts"}
+        assert office.codes == {"d1": "too_many_attempts"}
     else:
         assert set(published(office)) == {"d1"}
 

@@ -79,8 +79,23 @@ async def test_a_timed_cache_is_that_cache(watch, timings, observed):
     assert observed("cache") == 2
 
 
-async def test_a_timed_cache_without_a_server_is_up(watch):
-    await TimedCache(MemoryCache(entries=9, ttl_s=60), watch).ping()
+class Served(MemoryCache):
+    """A cache that counts how often its server is asked whether it is there."""
+
+    asked = 0
+
+    async def ping(self):
+        self.asked += 1
+
+
+async def test_a_timed_cache_asks_the_server_that_it_has_and_is_up_without_one(watch, timings):
+    served = Served(entries=9, ttl_s=60)
+
+    for cache in (served, MemoryCache(entries=9, ttl_s=60)):
+        await TimedCache(cache, watch).ping()
+
+    assert served.asked == 1
+    assert timings == {}
 
 
 async def test_a_timed_cache_whose_server_is_down_is_down(watch):

@@ -1,15 +1,14 @@
-"""Jobs that wait or that a broker knows of; codes of failures, and how far a reading is."""
+"""Jobs that wait or that a broker knows of, and how far a reading is."""
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0004"
-down_revision = "0003"
+revision = "0005"
+down_revision = "0004"
 
 
 def upgrade() -> None:
     """Every job that there is may be taken now, and no broker knows of it."""
-    op.add_column("documents", sa.Column("error_code", sa.Text()))
     op.add_column("documents", sa.Column("share", sa.Float()))
     op.add_column("jobs", sa.Column("due_at", sa.Float(), nullable=False, server_default="0"))
     op.add_column("jobs", sa.Column("sent_at", sa.Float()))
@@ -20,4 +19,3 @@ def downgrade() -> None:
     op.drop_column("jobs", "sent_at")
     op.drop_column("jobs", "due_at")
     op.drop_column("documents", "share")
-    op.drop_column("documents", "error_code")
