@@ -90,7 +90,7 @@ def s3_url() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def kafka_servers() -> str:
+def kafka_servers() -> Iterator[str]:
     """Three brokers that speak Kafka's protocol; they make topics that are asked for."""
     from confluent_kafka import Producer
 
@@ -98,7 +98,8 @@ def kafka_servers() -> str:
         {"bootstrap.servers": "replaced", "test.mock.num.brokers": 3, "log_level": 2}
     )
     found = brokers.list_topics(timeout=10).brokers.values()
-    return ",".join(f"{one.host}:{one.port}" for one in found)
+    yield ",".join(f"{one.host}:{one.port}" for one in found)
+    brokers.purge()  # they live as long as it does
 
 
 @pytest.fixture(scope="session")

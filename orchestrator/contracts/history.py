@@ -83,7 +83,6 @@ class VersionsContract:
         assert await catalog.documents.get(done.id) == done
         assert await catalog.documents.get(waits.id) == waits
 
-    @pytest.mark.parametrize("how", ["failed", "replaced", "deleted"])
     async def test_how_far_a_stage_is_moves_the_progress_and_is_forgotten_after_it(
         self, catalog: Catalog, clerk: Clerk
     ) -> None:
@@ -103,6 +102,7 @@ class VersionsContract:
 
         assert seen == pytest.approx([0.0, 0.1, 0.3, 0.5])
 
+    @pytest.mark.parametrize("how", ["failed", "replaced", "deleted"])
     async def test_a_stage_does_not_outlast_the_work(
         self, catalog: Catalog, clerk: Clerk, how: str
     ) -> None:

@@ -286,7 +286,8 @@ class Worker:
             ]
         )
         for one in prepared:
-            await self._quarantine.release(f"{one.job.workspace}/{one.job.document_id}")
+            if one.work.again:
+                await self._quarantine.release(f"{one.job.workspace}/{one.job.document_id}")
             self._observer.ingested(
                 Ingested(
                     one.job.document_id,

@@ -103,6 +103,11 @@ class Work:
     blob_key: str
     generation: int
 
+    @property
+    def again(self) -> bool:
+        """Whether the document may have come to an end before, one way or the other."""
+        return self.document.version > 1 or self.document.queued_at != self.document.created_at
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:

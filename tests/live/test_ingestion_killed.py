@@ -105,8 +105,8 @@ def assert_whole(served: Served) -> None:
     assert {(one["status"], one["chunks"], one["version"]) for one in notes} == {("indexed", 1, 1)}
     for number in range(FILES):
         asked = {"query": code(number), "mode": "keyword", "top_k": 5}
-        hits = served.http.post("/v1/search", json=asked).json()["results"]
-        assert [code(number) in one["text"] for one in hits] == [True], number
+        hits = served.http.post("/v1/search", json=asked).json()["hits"]
+        assert [code(number) in one["snippet"] for one in hits] == [True], number
 
 
 def kill(pids: list[int]) -> None:
