@@ -27,6 +27,8 @@ from orchestrator.ports.queue import Job, Queue
 
 BATCH: Final = 32
 CLAIM_S: Final = 15.0
+EMBEDDED: Final = 512
+"""Texts that are embedded before their vectors are kept: what is done need not be done again."""
 IDLE_S: Final = 0.25
 RETRY_S: Final = 1.0
 LATER_S: Final = 20.0
@@ -265,8 +267,12 @@ class Worker:
         if new:
             ids = [one.job.document_id for one in prepared]
             await self._catalog.documents.reached(Stage.EMBEDDING, ids)
-        vectors = await embedder.embed([texts[digest] for digest in new])
-        await self._catalog.vectors.put(embedder.digest, new, vectors)
+        for start in range(0, len(new), EMBEDDED):
+            part = new[start : start + EMBEDDED]
+            vectors = await embedder.embed([texts[digest] for digest in part])
+            await self._catalog.vectors.put(embedder.digest, part, vectors)
+            for one in prepared:
+                self._advance(one.job.document_id, start + len(part), len(new))
         embedding = time.monotonic() - began
         await self._catalog.log.publish(
             [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from orchestrator.ingestion.chunking.sections import paths
 
 SPECIAL_TOKENS = 2
 """What a model adds to every text, at its beginning and end."""
+TOKENISED = 100_000
+"""Characters that are tokenised together: a tokeniser takes a hundred times their room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ class Source:
         self.title = title
         self.overlap = chunking.overlap
         self._token_spans = token_spans
-        self._starts = [start for start, _ in token_spans(parsed.text)]
+        self._starts = _starts(parsed.text, token_spans)
         self._headings = [heading.start for heading in parsed.headings]
         self._paths = paths(parsed.headings, title)
         self._budget = min(chunking.tokens, max_tokens) - SPECIAL_TOKENS
@@ -116,3 +119,21 @@ class Source:
         """The last token from `low` to `at` that begins a word: half a word may be more tokens."""
         text, starts = self.text, self._starts
         return next((one for one in range(at, low, -1) if text[starts[one] - 1].isspace()), at)
+
+
+def _starts(text: str, token_spans: Callable[[str], Sequence[Span]]) -> array[int]:
+    """Where the tokens of a text begin, however long it is."""
+    starts, at = array("q"), 0
+    while at < len(text):
+        end = _space(text, at, at + TOKENISED)
+        starts.extend(at + start for start, _ in token_spans(text[at:end]))
+        at = end
+    return starts
+
+
+def _space(text: str, start: int, end: int) -> int:
+    """The end of the text, or of its last word before `end`; `end` where there is no space."""
+    if end >= len(text):
+        return len(text)
+    found = max(text.rfind(space, start + 1, end) for space in " \n")
+    return found if found > 0 else end

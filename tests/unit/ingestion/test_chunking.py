@@ -16,6 +16,7 @@ from orchestrator.domain import text
 from orchestrator.domain.documents import Heading, ParsedDocument
 from orchestrator.domain.workspaces import Chunking
 from orchestrator.ingestion.chunking import semantic as semantic_module
+from orchestrator.ingestion.chunking import source as source_module
 from orchestrator.ingestion.chunking.recursive import recursive
 from orchestrator.ingestion.chunking.semantic import semantic, topic_shifts
 from orchestrator.ingestion.chunking.sentence import sentence
@@ -464,3 +465,21 @@ def test_the_same_document_is_always_cut_the_same(strategy, overlap):
     parsed = document("# A", sentences(9), words(80), "## B", sentences(20))
 
     assert cuts(parsed, strategy, overlap=overlap) == cuts(parsed, strategy, overlap=overlap)
+
+
+@pytest.mark.parametrize("space", [" ", "\n", ""], ids=["words", "lines", "one long word"])
+def test_a_text_too_long_to_be_tokenised_at_once_is_tokenised_in_parts(monkeypatch, space):
+    monkeypatch.setattr(source_module, "TOKENISED", 50)
+    content = space.join(f"word{number:04d}" for number in range(100))
+    asked = []
+
+    def told(part):
+        asked.append(part)
+        return spans(part)
+
+    source = Source(ParsedDocument(content), "T", told, Chunking(), 256)
+
+    assert max(map(len, asked)) <= 50
+    assert "".join(asked) == content
+    if space:
+        assert source.count(0, len(content)) == count(content) == 100

@@ -11,6 +11,7 @@ from orchestrator.domain.documents import ParsedDocument, Stage, text_hash
 from orchestrator.domain.errors import Conflict, Rejected, Unavailable
 from orchestrator.domain.likeness import sketch
 from orchestrator.domain.workspaces import Chunking, WorkspaceConfig
+from orchestrator.ingestion import worker as worker_module
 from orchestrator.ingestion.worker import BATCH, CLAIM_S, IDLE_S, LATER_S, MAX_ATTEMPTS, RETRY_S
 from tests.unit.fakes import hurried, until, workspace
 from tests.unit.ingestion.office import Office
@@ -198,6 +199,18 @@ async def test_where_every_file_is_out_of_reach_none_is_postponed(office):
         await office.worker.step()
 
     assert (office.published, office.postponed) == ([], {})
+
+
+async def test_what_is_embedded_of_a_long_document_is_kept_part_by_part(office, monkeypatch):
+    monkeypatch.setattr(worker_module, "EMBEDDED", 2)
+    for number in range(5):
+        office.hand_in(f"d{number}", f"Text {number}.".encode())
+
+    await office.worker.step()
+
+    assert office.calls.count("put") == 3
+    assert len(office.table) == 5
+    assert set(published(office)) == {f"d{number}" for number in range(5)}
 
 
 async def test_documents_of_several_workspaces_are_published_apart(office):
