@@ -71,7 +71,7 @@ def batches(count: int) -> None:
             },
             **{
                 f"{role}, MB after": [None, *(run.after[role] for run in runs)]
-                for role in ("server", "worker", "parser")
+                for role in ("server", "server's files", "worker", "parser")
             },
         }
         for name, values in rows.items():
@@ -222,10 +222,12 @@ class Memory:
         held: dict[str, float] = defaultdict(float)
         for pid, role in self._processes():
             try:
-                pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+                _, resident, shared, *_ = Path(f"/proc/{pid}/statm").read_text().split()
             except OSError:  # it has ended meanwhile
                 continue
-            held[role] = max(held[role], pages * os.sysconf("SC_PAGE_SIZE") / MB)
+            page = os.sysconf("SC_PAGE_SIZE") / MB
+            held[role] = max(held[role], int(resident) * page)
+            held[f"{role}'s files"] = max(held[f"{role}'s files"], int(shared) * page)
         return held
 
     def _watch(self) -> None:
