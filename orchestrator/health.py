@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from orchestrator.domain.errors import Unavailable
 from orchestrator.indexing.library import Library
 from orchestrator.ports.cache import Cache
 from orchestrator.ports.health import Pingable
+
+PATIENCE_S: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,10 @@ async def _state(part: object) -> str:
     if not isinstance(part, Pingable):
         return "up"
     try:
-        await part.ping()
+        async with asyncio.timeout(PATIENCE_S):
+            await part.ping()
     except Unavailable as error:
         return f"down: {error.detail}"
+    except TimeoutError:
+        return f"down: it does not answer within {PATIENCE_S:g} s"
     return "up"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import pickle
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Final
 
 import structlog
@@ -18,7 +20,8 @@ from orchestrator.telemetry.reporting import heed
 
 log = structlog.get_logger(__name__)
 
-COMMAND: Final = (sys.executable, "-m", "orchestrator.cli", "worker", "--attached")
+ROOT: Final = Path(__file__).resolve().parents[1]
+COMMAND: Final = (sys.executable, "-P", "-m", "orchestrator.cli", "worker", "--attached")
 LINE_BYTES: Final = 1 << 20
 FIRST_WAIT_S: Final = 0.5
 LONGEST_WAIT_S: Final = 30.0
@@ -68,6 +71,8 @@ class Workforce:
                     status = await process.wait()
             except OSError as error:
                 log.error("worker_not_started", error=error.strerror)
+            except ValueError as error:  # a line without end
+                log.error("worker_not_understood", error=str(error))
             else:
                 log.error("worker_ended", pid=process.pid, status=status)
             sound = loop.time() - began > SOUND_S
@@ -81,6 +86,7 @@ class Workforce:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             limit=LINE_BYTES,
+            env=_environment(),
             start_new_session=True,  # an interrupt at the terminal is for the server alone
         )
         try:
@@ -95,7 +101,10 @@ class Workforce:
         assert process.stdout
         async for line in process.stdout:
             self._alive.add(process)  # what speaks has been opened
-            heed(line, self._telemetry)
+            try:
+                heed(line, self._telemetry)
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                log.warning("worker_not_understood", error=repr(error))
 
     async def _end(self, process: asyncio.subprocess.Process) -> None:
         if process.returncode is not None:
@@ -109,3 +118,12 @@ class Workforce:
             log.warning("worker_killed", pid=process.pid)
             process.kill()
             await process.wait()
+
+
+def _environment() -> dict[str, str]:
+    """This process's own; the packages are those of this process, wherever it was started."""
+    further = os.environ.get("PYTHONPATH")
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(ROOT), *([further] if further else [])]),
+    }

@@ -40,7 +40,12 @@ class Broker:
     def __init__(
         self, options: Mapping[str, Any], *, topic: str, group: str, timeout_s: float
     ) -> None:
-        self._options = {**options, "error_cb": self._heard, "log_level": 2}
+        self._options = {
+            **options,
+            "error_cb": self._heard,
+            "log_level": 2,
+            "socket.timeout.ms": max(1000, int(timeout_s * 1000)),
+        }
         self._topic = topic
         self._dead = f"{topic}.dead"
         self._group = group
@@ -98,7 +103,7 @@ class Broker:
         """Leave the group at once, so that others need not wait for it."""
         if self._consumer:
             await self._run(self._consumer.close)
-        self._thread.shutdown()
+        await asyncio.to_thread(self._thread.shutdown)
 
     async def _run(self, call: Callable[[], Result]) -> Result:
         def translated() -> Result:
@@ -224,8 +229,10 @@ _MOVED: Final = {
     KafkaError.REBALANCE_IN_PROGRESS,
     KafkaError._NO_OFFSET,  # noqa: SLF001  # the library's own name
     KafkaError._STATE,  # noqa: SLF001
+    KafkaError._TIMED_OUT,  # noqa: SLF001
+    KafkaError._WAIT_COORD,  # noqa: SLF001
 }
-"""The partition is another's by now, who receives the messages, too."""
+"""The partition is another's by now, or nobody answers: then the messages come once more."""
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """The queue handed out by Kafka: the catalog's table is the truth, and an outbox.
 
 A message only names a job; whoever receives it claims the job in the table. So a message that is
-lost, comes twice, or tells of what is done already, does no harm: a job that nobody holds is sent
-again, and one that is held or gone is passed over.
+lost, comes twice, or tells of what is done already, does no harm: a job that nobody took is taken
+without it after a while, and one that is held or gone is passed over.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import re
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, select, tuple_, update
 
 from adapters.catalog.database import Database
 from adapters.catalog.schema import documents, jobs
@@ -23,12 +24,16 @@ from adapters.queue.broker import Broker
 from adapters.queue.table import JobTable, free
 from orchestrator.domain.documents import Status
 from orchestrator.domain.errors import Unavailable
-from orchestrator.ports.queue import DeadLetter, Job
+from orchestrator.ports.queue import GAVE_UP, DeadLetter, Job
 
 SENT_AT_ONCE: Final = 500
-LOST_S: Final = 3600.0
-"""A message that nobody took for so long is taken for lost, and sent again."""
+STALE_S: Final = 30.0
+"""A job whose message nobody took for so long is taken without: it may be lost, or wait behind
+others at a worker that is busy."""
+ASKED_AT_ONCE: Final = 500
 SHOWN_BYTES: Final = 1000
+_ID: Final = re.compile(r"[0-9a-f]{32}")
+_MOST: Final = 2**63
 
 _Key = tuple[int, str]
 """A job's id, and its document's: ids alone could be of another catalog."""
@@ -60,12 +65,13 @@ class KafkaQueue(JobTable):
         return len(found)
 
     async def claim(self, worker: str, *, limit: int, seconds: float) -> Sequence[Job]:
-        """Receive messages, and claim in the table what they name."""
+        """Receive messages, and claim in the table what they name; or what has waited too long."""
         async with self._claiming:
             while True:
                 self._received = self._received or await self._receive(limit)
                 if not self._received:
-                    return []
+                    stale = jobs.c.sent_at < time.time() - STALE_S
+                    return await self._take(worker, stale, limit=limit, seconds=seconds)
                 taken = await self._named(worker, self._received, seconds)
                 self._received = []
                 await self._broker.commit()
@@ -79,14 +85,19 @@ class KafkaQueue(JobTable):
 
     async def dead(self) -> Sequence[DeadLetter]:
         """The last letter of each key, but for documents that have come to another end since."""
-        letters = [_letter(key, value) for key, value in (await self._broker.buried()).items()]
-        failed = select(documents.c.id).where(
-            documents.c.id.in_([one.document_id for one in letters if one.document_id]),
-            documents.c.status == Status.FAILED,
-            documents.c.deleted_at.is_(None),
-        )
-        async with self._database.read() as connection:
-            still = set((await connection.execute(failed)).scalars())
+        buried = await self._broker.buried()
+        letters = [_letter(key, value) for key, value in buried.items()]
+        ids = [one.document_id for one in letters if one.document_id]
+        still: set[str] = set()
+        for start in range(0, len(ids), ASKED_AT_ONCE):
+            given_up = select(documents.c.id).where(
+                documents.c.id.in_(ids[start : start + ASKED_AT_ONCE]),
+                documents.c.status == Status.FAILED,
+                documents.c.error_code == GAVE_UP,
+                documents.c.deleted_at.is_(None),
+            )
+            async with self._database.read() as connection:
+                still.update((await connection.execute(given_up)).scalars())
         found = [one for one in letters if one.document_id is None or one.document_id in still]
         return sorted(found, key=lambda one: one.at)
 
@@ -104,7 +115,7 @@ class KafkaQueue(JobTable):
 
     async def _unsent(self) -> Sequence[_Key]:
         now = time.time()
-        waiting = free(now) & or_(jobs.c.sent_at.is_(None), jobs.c.sent_at < now - LOST_S)
+        waiting = free(now) & jobs.c.sent_at.is_(None)
         oldest = select(jobs.c.id).where(waiting).order_by(jobs.c.id).limit(SENT_AT_ONCE)
         async with self._database.read() as connection:
             if (await connection.execute(oldest.limit(1))).first() is None:
@@ -125,12 +136,12 @@ class KafkaQueue(JobTable):
     async def _receive(self, limit: int) -> list[_Key]:
         found = []
         for message in await self._broker.receive(limit):
-            try:
-                told = json.loads(message.value)
-                found.append((int(told["job"]), str(told["document_id"])))
-            except (ValueError, TypeError, KeyError):
+            key = _named(message.value)
+            if key is None:
                 shown = base64.b64encode(message.value[:SHOWN_BYTES]).decode()
                 await self._bury(message.place, "the message names no job", message=shown)
+            else:
+                found.append(key)
         return found
 
     async def _bury(self, key: str, reason: str, **further: str) -> None:
@@ -146,7 +157,24 @@ def _message(key: _Key) -> bytes:
     return json.dumps({"job": key[0], "document_id": key[1]}).encode()
 
 
+def _named(message: bytes) -> _Key | None:
+    """The job that a message names, whoever wrote it."""
+    try:
+        told = json.loads(message)
+        job, document_id = told["job"], told["document_id"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+    known = isinstance(job, int) and 0 < job < _MOST and isinstance(document_id, str)
+    return (job, document_id) if known and _ID.fullmatch(document_id) else None
+
+
 def _letter(key: bytes, value: bytes) -> DeadLetter:
-    told: Mapping[str, Any] = json.loads(value)
-    at = datetime.fromtimestamp(told["at"], UTC)
-    return DeadLetter(key.decode(), told.get("document_id"), told["reason"], at)
+    """A dead letter; of one that is none, its bytes are the reason."""
+    name = key.decode(errors="replace")
+    try:
+        told: Mapping[str, Any] = json.loads(value)
+        at = datetime.fromtimestamp(told["at"], UTC)
+        return DeadLetter(name, told.get("document_id"), str(told["reason"]), at)
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
+        shown = value[:SHOWN_BYTES].decode(errors="replace")
+        return DeadLetter(name, None, f"not readable: {shown}", datetime.fromtimestamp(0, UTC))

@@ -43,19 +43,26 @@ class JobTable:
                 .values(claimed_by=None, claimed_until=None, attempts=attempts)
             )
 
-    async def postpone(self, job: Job, *, seconds: float) -> None:
+    async def postpone(self, job: Job, *, seconds: float, tried: bool = True) -> None:
         """Drop the claim, and say from when on there may be another."""
         async with self._database.write() as connection:
             await connection.execute(
                 update(jobs)
-                .where(jobs.c.id == job.id)
-                .values(claimed_by=None, claimed_until=None, due_at=time.time() + seconds)
+                .where(_same(job))
+                .values(
+                    claimed_by=None,
+                    claimed_until=None,
+                    attempts=job.attempts if tried else job.attempts - 1,
+                    due_at=time.time() + seconds,
+                )
             )
 
     async def fail(self, job: Job, reason: str, code: str) -> None:
-        """Drop the job and mark its document, unless a newer version has come."""
+        """Drop the job and mark its document, unless another has the job, or it a newer version."""
         async with self._database.write() as connection:
-            await connection.execute(delete(jobs).where(jobs.c.id == job.id))
+            dropped = await connection.execute(delete(jobs).where(_same(job)))
+            if not dropped.rowcount:
+                return
             await connection.execute(
                 update(documents)
                 .where(documents.c.id == job.document_id, documents.c.version == job.version)
@@ -146,3 +153,8 @@ def free(now: float) -> ColumnElement[bool]:
 
 def _unclaimed(now: float) -> ColumnElement[bool]:
     return or_(jobs.c.claimed_until.is_(None), jobs.c.claimed_until < now)
+
+
+def _same(job: Job) -> ColumnElement[bool]:
+    """The job as it was claimed: with every claim after it, the attempts grow."""
+    return (jobs.c.id == job.id) & (jobs.c.attempts == job.attempts)

@@ -24,10 +24,8 @@ log = structlog.get_logger(__name__)
 
 async def work() -> None:
     """Index what is handed in until told to stop; what is unfinished then goes back at once."""
-    settings, metrics, stopped = load(), Metrics(), asyncio.Event()
+    settings, metrics, stopped = load(), Metrics(), _stopped()
     logs.set_up(settings.log_level)
-    for ending in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(ending, stopped.set)
     if settings.worker.metrics_port:
         start_http_server(settings.worker.metrics_port, settings.host, metrics.registry)
     await _run(settings, Telemetry(metrics), stopped)
@@ -38,9 +36,11 @@ async def work_attached() -> None:
     settings: Settings = pickle.load(sys.stdin.buffer)  # noqa: S301  # from the process that started this one
     logs.set_up(settings.log_level)
     os.nice(settings.worker.niceness)
-    stopped, loop = asyncio.Event(), asyncio.get_running_loop()
+    stopped, loop = _stopped(), asyncio.get_running_loop()
     threading.Thread(target=_until_let_go, args=(loop, stopped), daemon=True).start()
-    await _run(settings, Reporter(Metrics(), sys.stdout.buffer), stopped)
+    with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as told:
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # nobody else is to write there
+        await _run(settings, Reporter(Metrics(), told), stopped)
 
 
 async def _run(settings: Settings, telemetry: Telemetry, stopped: asyncio.Event) -> None:
@@ -63,6 +63,14 @@ async def _run(settings: Settings, telemetry: Telemetry, stopped: asyncio.Event)
             if isinstance(one, Exception):
                 raise one
         log.info("worker_stopped")
+
+
+def _stopped() -> asyncio.Event:
+    """Set when this process is told to end."""
+    stopped = asyncio.Event()
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(ending, stopped.set)
+    return stopped
 
 
 def _until_let_go(loop: asyncio.AbstractEventLoop, stopped: asyncio.Event) -> None:

@@ -192,6 +192,53 @@ class QueueContract:
         assert (before, backlog.waiting) == ([], 1)
         assert (again.id, again.attempts, other.id != again.id) == (first.id, 2, True)
 
+    async def test_a_postponement_that_was_no_attempt_is_not_counted(
+        self, queue: Queue, clerk: Clerk
+    ) -> None:
+        await clerk.hand_in()
+        (job,) = await taken(queue, "a", limit=1, seconds=LONG_S)
+
+        await queue.postpone(job, seconds=0.0, tried=False)
+
+        (again,) = await taken(queue, "b", limit=1, seconds=LONG_S)
+        assert (again.id, again.attempts) == (job.id, 1)
+
+    @pytest.mark.parametrize("how", ["fail", "bury", "postpone"])
+    async def test_a_worker_that_was_slow_cannot_end_what_another_has(
+        self, queue: Queue, catalog: Catalog, clerk: Clerk, how: str
+    ) -> None:
+        await clerk.hand_in()
+        (mine,) = await taken(queue, "slow", limit=1, seconds=SHORT_S)
+        await asyncio.sleep(2 * SHORT_S)
+        (theirs,) = await taken(queue, "b", limit=1, seconds=LONG_S)
+
+        match how:
+            case "fail":
+                await queue.fail(mine, "too slow", "too_slow")
+            case "bury":
+                await queue.bury(mine, "gave up")
+            case "postpone":
+                await queue.postpone(mine, seconds=0.0)
+
+        document = await catalog.documents.get(mine.document_id)
+        assert (document.status, document.error) == (Status.QUEUED, None)
+        assert list(await taken(queue, "c", limit=1, seconds=LONG_S)) == []
+        await queue.fail(theirs, "the file is damaged", "broken_file")
+        assert (await catalog.documents.get(mine.document_id)).error == "the file is damaged"
+
+    async def test_a_failure_that_comes_after_the_end_changes_nothing(
+        self, queue: Queue, catalog: Catalog, clerk: Clerk
+    ) -> None:
+        await clerk.hand_in()
+        (mine,) = await taken(queue, "slow", limit=1, seconds=SHORT_S)
+        await asyncio.sleep(2 * SHORT_S)
+        indexed = await clerk.publish("Refunds are paid.")
+
+        await queue.fail(mine, "too slow", "too_slow")
+
+        after = await catalog.documents.get(indexed.id)
+        assert (after.status, after.error) == (Status.INDEXED, None)
+
     async def test_what_is_given_up_is_listed_until_it_is_revived(
         self, queue: Queue, catalog: Catalog, clerk: Clerk
     ) -> None:

@@ -151,8 +151,10 @@ class Library:
             )
 
     def stalled(self) -> Sequence[str]:
-        """The workspaces whose indexes no longer follow the log."""
-        return [name for name, one in self._open.items() if one.follower and _failed(one.follower)]
+        """The workspaces whose indexes no longer follow the log as it moves."""
+        blind = self._lookout is not None and _failed(self._lookout)
+        followers = [(name, one.follower) for name, one in self._open.items() if one.follower]
+        return [name for name, follower in followers if blind or _failed(follower)]
 
     async def close_workspace(self, uid: str) -> None:
         """Stop following a deleted workspace, by its uid, and close all its indexes, saved."""
@@ -225,7 +227,8 @@ class Library:
             opened = _Open(shelf, stack.pop_all(), workspace.config_version)
         if self._follow:
             opened.follower = asyncio.create_task(self._following(shelf), name=f"follow {name}")
-            self._lookout = self._lookout or asyncio.create_task(self._look_out(), name="look out")
+            if self._lookout is None or self._lookout.done():
+                self._lookout = asyncio.create_task(self._look_out(), name="look out")
         if replaced := self._open.get(name):
             self._retire_later(replaced)
         self._open[name] = opened

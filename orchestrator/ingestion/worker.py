@@ -33,6 +33,8 @@ IDLE_S: Final = 0.25
 RETRY_S: Final = 1.0
 LATER_S: Final = 20.0
 """For so long, for each attempt, a document stays back whose own file or parser is out of reach."""
+OUTAGE_S: Final = 5.0
+"""For so long where no document came to its end lately: then nothing may be within reach."""
 OUTAGE: Final = 3
 """So many documents held up, and none at its end, are taken for an outage."""
 MAX_ATTEMPTS: Final = 5
@@ -130,6 +132,7 @@ class Worker:
         self._name = uuid.uuid4().hex
         self._unusable: set[str] = set()
         self._shares: dict[str, float] = {}
+        self._ended_at = -LATER_S
 
     async def run(self) -> None:
         """Work until cancelled; what is unfinished then goes back to the queue at once."""
@@ -179,13 +182,29 @@ class Worker:
         return len(jobs)
 
     async def _work(self, jobs: Sequence[Job], config: WorkspaceConfig, embedder: Embedder) -> None:
-        """Bring the jobs to their end; those that are held up do not hold up the others."""
-        found = await self._prepare_all(jobs, config, embedder)
-        await self._publish([one for one in found if isinstance(one, _Prepared)], embedder)
-        for one in found:
-            if isinstance(one, _Held):
-                self._observer.worker_waits(one.error)
-                await self._queue.postpone(one.job, seconds=LATER_S * one.job.attempts)
+        """Bring the jobs to their end; those that are held up do not hold up the others.
+
+        Raises:
+            Unavailable: when none came to its end: then it is not for what they are.
+        """
+        held: list[_Held] = []
+        try:
+            ready = await self._prepare_all(jobs, config, embedder, held)
+        except Unavailable:
+            await self._put_off(held)
+            raise
+        await self._publish(ready, embedder)
+        if len(held) < len(jobs):
+            self._ended_at = time.monotonic()
+        await self._put_off(held)
+
+    async def _put_off(self, held: Sequence[_Held]) -> None:
+        """Come back to these later; it is an attempt while others come to their end."""
+        tried = time.monotonic() - self._ended_at < LATER_S
+        for one in held:
+            self._observer.worker_waits(one.error)
+            seconds = LATER_S * one.job.attempts if tried else OUTAGE_S
+            await self._queue.postpone(one.job, seconds=seconds, tried=tried)
 
     async def _repaired(self) -> bool:
         """Whether a workspace that could not be worked on can be now."""
@@ -197,30 +216,34 @@ class Worker:
         return False
 
     async def _prepare_all(
-        self, jobs: Sequence[Job], config: WorkspaceConfig, embedder: Embedder
-    ) -> list[_Prepared | _Held | None]:
-        """What became of each.
+        self,
+        jobs: Sequence[Job],
+        config: WorkspaceConfig,
+        embedder: Embedder,
+        held: list[_Held],
+    ) -> list[_Prepared]:
+        """Those that are ready; the others have ended, or are `held`.
 
         Raises:
-            Unavailable: when the first few, or all, are held up: then it is not for what they are.
+            Unavailable: when the first few are held up, or all.
         """
-        held, ended = 0, 0
+        ended = 0
 
-        async def in_turn(job: Job) -> _Prepared | _Held | None:
-            nonlocal held, ended
+        async def in_turn(job: Job) -> _Prepared | None:
+            nonlocal ended
             async with self._turns:
                 found = await self._prepare(job, config, embedder)
             if not isinstance(found, _Held):
                 ended += 1
                 return found
-            held += 1
-            if not ended and held == min(OUTAGE, len(jobs)):
+            held.append(found)
+            if not ended and len(held) == min(OUTAGE, len(jobs)):
                 raise found.error
-            return found
+            return None
 
         tasks = [asyncio.create_task(in_turn(job)) for job in jobs]
         try:
-            return [await task for task in tasks]
+            return [one for task in tasks if (one := await task)]
         finally:
             for task in tasks:
                 task.cancel()

@@ -43,7 +43,8 @@ class Queue(Protocol):
 
     A claimed job that is neither finished nor renewed returns to the queue when its claim ends,
     so a killed worker loses nothing; or sooner, where the queue knows that the worker is dead.
-    The name of a worker is its own: no two share one, and none is used again.
+    The name of a worker is its own: no two share one, and none is used again. A worker whose
+    claim has ended, and whose job another has taken, can neither fail nor give it back.
     """
 
     async def dispatch(self) -> int:
@@ -62,8 +63,8 @@ class Queue(Protocol):
         """Give back every job that the worker still holds; if not `tried`, it was no attempt."""
         ...
 
-    async def postpone(self, job: Job, *, seconds: float) -> None:
-        """Give back one job, to be taken no sooner than that; the attempt counts."""
+    async def postpone(self, job: Job, *, seconds: float, tried: bool = True) -> None:
+        """Give back one job, to be taken no sooner than that; if not `tried`, it was no attempt."""
         ...
 
     async def fail(self, job: Job, reason: str, code: str) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 
 from adapters.catalog.schema import jobs
 from adapters.queue.broker import Broker, open_broker
-from adapters.queue.kafka import LOST_S, KafkaQueue
+from adapters.queue.kafka import STALE_S, KafkaQueue
 from orchestrator.contracts.clerk import Clerk
 from orchestrator.contracts.queue import LONG_S, QueueContract, taken
 from orchestrator.domain.errors import Unavailable
@@ -54,13 +54,17 @@ class TestKafkaQueue(QueueContract):
 
         assert (sent, while_held, await queue.dispatch()) == ([3, 0], 0, 3)
 
-    async def test_a_message_that_was_lost_is_sent_again(self, queue, clerk, database):
+    async def test_a_job_whose_message_was_lost_is_taken_without(self, queue, clerk, database):
         await clerk.hand_in()
-        await queue.dispatch()
         async with database.write() as connection:
-            await connection.execute(update(jobs).values(sent_at=time.time() - LOST_S - 1))
+            await connection.execute(update(jobs).values(sent_at=time.time()))
+        before = await taken(queue, "a", limit=1, seconds=LONG_S)
+        async with database.write() as connection:
+            await connection.execute(update(jobs).values(sent_at=time.time() - STALE_S - 1))
 
-        assert await queue.dispatch() == 1
+        after = await taken(queue, "a", limit=1, seconds=LONG_S)
+
+        assert (len(before), len(after)) == (0, 1)
 
     async def test_a_message_that_comes_twice_gives_one_job(self, queue, clerk, database):
         await clerk.hand_in()
@@ -76,11 +80,24 @@ class TestKafkaQueue(QueueContract):
         self, queue, clerk, broker
     ):
         await clerk.hand_in()
-        await broker.send([(b"other", json.dumps({"job": 1, "document_id": "other"}).encode())])
+        await broker.send([(b"other", json.dumps({"job": 1, "document_id": "0" * 32}).encode())])
 
         assert list(await queue.claim("a", limit=5, seconds=LONG_S)) == []
 
-    @pytest.mark.parametrize("value", [b"", b"{", b"[1]", b'{"job": "x", "document_id": "d"}'])
+    @pytest.mark.parametrize(
+        "value",
+        [
+            b"",
+            b"{",
+            b"[1]",
+            b"[" * 100_000,
+            b'{"job": "x", "document_id": "%032d"}' % 1,
+            b'{"job": 1e400, "document_id": "%032d"}' % 1,
+            b'{"job": 99999999999999999999, "document_id": "%032d"}' % 1,
+            b'{"job": 1, "document_id": "\\ud800"}',
+        ],
+        ids=range(8),
+    )
     async def test_a_message_that_names_no_job_is_a_dead_letter_and_harms_no_other(
         self, queue, clerk, broker, value
     ):
@@ -93,6 +110,24 @@ class TestKafkaQueue(QueueContract):
 
         assert job.document_id == document.id
         assert (letter.document_id, letter.reason) == (None, "the message names no job")
+        assert list(await queue.dead()) == []
+
+    async def test_a_letter_that_nobody_can_read_is_listed_as_what_it_is(self, queue, broker):
+        await broker.bury(b"strange", b"[" * 100_000)
+
+        (letter,) = await queue.dead()
+
+        assert (letter.id, letter.document_id) == ("strange", None)
+        assert letter.reason.startswith("not readable: [[[")
+
+    async def test_a_document_that_failed_otherwise_since_is_no_dead_letter(self, queue, clerk):
+        await clerk.hand_in("old")
+        (job,) = await taken(queue, "a", limit=1, seconds=LONG_S)
+        await queue.bury(job, "gave up")
+        await clerk.hand_in("new")
+        (job,) = await taken(queue, "a", limit=1, seconds=LONG_S)
+        await queue.fail(job, "encrypted", "encrypted")
+
         assert list(await queue.dead()) == []
 
     async def test_what_could_not_be_claimed_is_claimed_later(self, queue, clerk, monkeypatch):

@@ -89,7 +89,8 @@ class Office:
         self.published: list[list[Any]] = []
         self.failed: dict[str, str] = {}
         self.codes: dict[str, str] = {}
-        self.postponed: dict[str, float] = {}
+        self.postponed: dict[str, tuple[float, bool]] = {}
+        self.later: list[Job] = []
         self.calls: list[str] = []
         self.stages: list[tuple[Any, list[str]]] = []
         self.shares: list[dict[str, float]] = []
@@ -135,6 +136,8 @@ class Office:
 
     async def claim(self, worker: str, *, limit: int, seconds: float) -> list[Job]:
         self._asked("claim")
+        if not self.jobs:  # time flies
+            self.jobs, self.later = self.later, []
         taken, self.jobs = self.jobs[:limit], self.jobs[limit:]
         self.claimed = [*getattr(self, "claimed", []), *taken]
         return taken
@@ -152,9 +155,11 @@ class Office:
         ]
         self.claimed, self.jobs = [], [*back, *self.jobs]
 
-    async def postpone(self, job: Job, *, seconds: float) -> None:
+    async def postpone(self, job: Job, *, seconds: float, tried: bool) -> None:
         self._asked("postpone")
-        self.postponed[job.document_id] = seconds
+        self.postponed[job.document_id] = (seconds, tried)
+        self.claimed = [one for one in self.claimed if one.id != job.id]
+        self.later.append(job if not tried else replace(job, attempts=job.attempts + 1))
 
     async def fail(self, job: Job, reason: str, code: str) -> None:
         self._asked("fail")

@@ -12,7 +12,16 @@ from orchestrator.domain.errors import Conflict, Rejected, Unavailable
 from orchestrator.domain.likeness import sketch
 from orchestrator.domain.workspaces import Chunking, WorkspaceConfig
 from orchestrator.ingestion import worker as worker_module
-from orchestrator.ingestion.worker import BATCH, CLAIM_S, IDLE_S, LATER_S, MAX_ATTEMPTS, RETRY_S
+from orchestrator.ingestion.worker import (
+    BATCH,
+    CLAIM_S,
+    IDLE_S,
+    LATER_S,
+    MAX_ATTEMPTS,
+    OUTAGE,
+    OUTAGE_S,
+    RETRY_S,
+)
 from tests.unit.fakes import hurried, until, workspace
 from tests.unit.ingestion.office import Office
 
@@ -186,11 +195,11 @@ async def test_a_document_whose_file_is_out_of_reach_holds_up_no_other(office):
     await office.worker.step()
 
     assert list(published(office)) == ["d2"]
-    assert office.postponed == {"d1": 2 * LATER_S}
+    assert office.postponed == {"d1": (2 * LATER_S, True)}
     assert office.watcher.waits == [office.lost["blob of d1"]]
 
 
-async def test_where_every_file_is_out_of_reach_none_is_postponed(office):
+async def test_where_every_file_is_out_of_reach_it_is_no_attempt(office):
     office.hand_in("d1", b"One.")
     office.hand_in("d2", b"Two.")
     office.lost = {f"blob of {one}": Unavailable("blobs", "gone") for one in ("d1", "d2")}
@@ -198,7 +207,34 @@ async def test_where_every_file_is_out_of_reach_none_is_postponed(office):
     with pytest.raises(Unavailable):
         await office.worker.step()
 
-    assert (office.published, office.postponed) == ([], {})
+    assert office.published == []
+    assert office.postponed == {"d1": (OUTAGE_S, False), "d2": (OUTAGE_S, False)}
+
+
+@hurried
+async def test_the_first_few_that_are_out_of_reach_do_not_hold_up_those_behind_them(office):
+    office.lost = {f"blob of bad{number}": Unavailable("blobs", "gone") for number in range(OUTAGE)}
+    for number in range(OUTAGE):
+        office.hand_in(f"bad{number}", b"Bad.")
+    for number in range(BATCH):
+        office.hand_in(f"good{number}", b"Good.")
+    working = asyncio.create_task(office.worker.run())
+
+    await until(lambda: len(published(office)) == BATCH, seconds=RETRY_S * 5)
+    await ended(working)
+
+    assert {one for one in published(office) if one.startswith("bad")} == set()
+
+
+@hurried
+async def test_one_that_is_alone_in_its_workspace_holds_up_no_other(office):
+    office.lost = {"blob of bad": Unavailable("blobs", "gone")}
+    office.hand_in("bad", b"Bad.", workspace="uid of legal")
+    office.hand_in("good", b"Good.")
+    working = asyncio.create_task(office.worker.run())
+
+    await until(lambda: set(published(office)) == {"good"}, seconds=RETRY_S * 5)
+    await ended(working)
 
 
 async def test_what_is_embedded_of_a_long_document_is_kept_part_by_part(office, monkeypatch):
