@@ -26,7 +26,7 @@ _JOINED: Final = batch_items.outerjoin(documents, documents.c.id == batch_items.
 
 
 class SqlBatches:
-    """`orchestrator.ports.batches.Batches`; workspaces are given by their uid."""
+    """`orchestrator.ports.catalog.Batches`; workspaces are given by their uid."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -90,7 +90,7 @@ class SqlBatches:
 
 
 class SqlErrands:
-    """`orchestrator.ports.batches.Errands`."""
+    """`orchestrator.ports.catalog.Errands`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

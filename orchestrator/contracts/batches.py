@@ -13,8 +13,7 @@ from orchestrator.contracts.clerk import Clerk
 from orchestrator.domain.batches import Batch, Item, Kind, Outcome, Standing
 from orchestrator.domain.errors import Conflict, Exhausted, NotFound, Rejected
 from orchestrator.domain.quotas import Holding, Quota
-from orchestrator.ports.batches import Reply
-from orchestrator.ports.catalog import Catalog
+from orchestrator.ports.catalog import Catalog, Reply
 
 LONG_S = 60.0
 SHORT_S = 0.3
