@@ -20,6 +20,7 @@ from orchestrator.contracts.holds import HoldsContract
 from orchestrator.contracts.listing import ListingContract
 from orchestrator.contracts.publishing import PublishingContract
 from orchestrator.contracts.quotas import QuotaContract
+from orchestrator.contracts.registration import RegistrationContract
 from orchestrator.contracts.replies import RepliesContract
 from orchestrator.contracts.sweeping import SweepingContract
 from orchestrator.contracts.workspaces import PLAIN, WorkspacesContract
@@ -39,6 +40,7 @@ __all__ = [
     "ListingContract",
     "PublishingContract",
     "QuotaContract",
+    "RegistrationContract",
     "RepliesContract",
     "SharingContract",
     "SweepingContract",
@@ -118,6 +120,7 @@ class SharingContract:
 
 class CatalogContract(
     WorkspacesContract,
+    RegistrationContract,
     DocumentsContract,
     ListingContract,
     VersionsContract,
