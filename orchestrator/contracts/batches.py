@@ -9,7 +9,7 @@ import asyncio
 import pytest
 
 from orchestrator.contracts.clerk import Clerk
-from orchestrator.domain.batches import Batch, Item, Kind, Outcome, Standing
+from orchestrator.domain.batches import Batch, Ending, Item, Kind, Outcome, Standing
 from orchestrator.domain.errors import NotFound
 
 LONG_S = 60.0
@@ -37,8 +37,8 @@ class BatchesContract:
     async def test_a_batch_counts_its_items_as_they_come_to_an_end(self, clerk: Clerk) -> None:
         batch = await batch_of(clerk, Kind.FILES, "a", "b", "c")
         errands = clerk.catalog.errands
-        await errands.settle(batch.id, 1, await taken(clerk, "a"), seconds=LONG_S)
-        await errands.settle(batch.id, 2, REFUSED, seconds=LONG_S)
+        await errands.settle(batch.id, 1, Ending(await taken(clerk, "a")), seconds=LONG_S)
+        await errands.settle(batch.id, 2, Ending(REFUSED), seconds=LONG_S)
 
         now = await clerk.catalog.batches.get(batch.id)
 
@@ -47,7 +47,7 @@ class BatchesContract:
 
     async def test_a_batch_ends_when_all_of_its_documents_do(self, clerk: Clerk) -> None:
         batch = await batch_of(clerk, Kind.FILES, "a")
-        await clerk.catalog.errands.settle(batch.id, 1, await taken(clerk, "a"))
+        await clerk.catalog.errands.settle(batch.id, 1, Ending(await taken(clerk, "a")))
         before = await clerk.catalog.batches.get(batch.id)
         await clerk.publish("a")
 
@@ -57,7 +57,7 @@ class BatchesContract:
 
     async def test_the_line_of_a_document_that_failed_says_why(self, clerk: Clerk) -> None:
         batch = await batch_of(clerk, Kind.FILES, "a")
-        await clerk.catalog.errands.settle(batch.id, 1, await taken(clerk, "a"))
+        await clerk.catalog.errands.settle(batch.id, 1, Ending(await taken(clerk, "a")))
         await clerk.queue.fail(await clerk.claim(), "the file is damaged", "broken_file")
 
         (line,) = await clerk.catalog.batches.lines(batch.id, after=0, limit=9)
@@ -71,8 +71,8 @@ class BatchesContract:
     async def test_lines_say_what_became_of_each_page_by_page(self, clerk: Clerk) -> None:
         batch = await batch_of(clerk, Kind.FILES, "a", "b", "c")
         outcome = await taken(clerk, "a")
-        await clerk.catalog.errands.settle(batch.id, 1, outcome)
-        await clerk.catalog.errands.settle(batch.id, 2, REFUSED)
+        await clerk.catalog.errands.settle(batch.id, 1, Ending(outcome))
+        await clerk.catalog.errands.settle(batch.id, 2, Ending(REFUSED))
         await clerk.catalog.deletions.document(outcome.document_id or "")
 
         first = await clerk.catalog.batches.lines(batch.id, after=0, limit=2)
@@ -98,7 +98,7 @@ class BatchesContract:
         self, clerk: Clerk
     ) -> None:
         batch = await batch_of(clerk, Kind.FILES, "a", "b", seconds=SHORT_S)
-        await clerk.catalog.errands.settle(batch.id, 1, REFUSED, seconds=SHORT_S)
+        await clerk.catalog.errands.settle(batch.id, 1, Ending(REFUSED), seconds=SHORT_S)
         held = await clerk.catalog.batches.get(batch.id)
         await asyncio.sleep(2 * SHORT_S)
 

@@ -10,7 +10,7 @@ import pytest
 
 from orchestrator.contracts.batches import LONG_S, REFUSED, SHORT_S, batch_of, taken
 from orchestrator.contracts.clerk import Clerk
-from orchestrator.domain.batches import Item, Kind, Outcome, Standing
+from orchestrator.domain.batches import Ending, Item, Kind, Outcome, Standing
 from orchestrator.domain.errors import NotFound
 
 ITEM = Item("a", "https://a/", 2, "A", {"year": 2026, "tags": ["x"]}, frozenset({"legal"}))
@@ -22,9 +22,9 @@ class ErrandsContract:
     async def test_what_was_read_for_a_batch_is_added_up(self, clerk: Clerk) -> None:
         batch = await batch_of(clerk, Kind.WEBSITE, "a", "b", "c")
         large = 2**33
-        await clerk.catalog.errands.settle(batch.id, 1, REFUSED, spent=large)
-        await clerk.catalog.errands.settle(batch.id, 2, REFUSED, spent=5)
-        await clerk.catalog.errands.settle(batch.id, 2, REFUSED, spent=5)
+        await clerk.catalog.errands.settle(batch.id, 1, Ending(REFUSED, spent=large))
+        await clerk.catalog.errands.settle(batch.id, 2, Ending(REFUSED, spent=5))
+        await clerk.catalog.errands.settle(batch.id, 2, Ending(REFUSED, spent=5))
 
         now = await clerk.catalog.batches.get(batch.id)
 
@@ -85,7 +85,7 @@ class ErrandsContract:
         order = []
         while errand := await clerk.catalog.errands.take("a", seconds=LONG_S):
             order.append(errand.item.source_id)
-            await clerk.catalog.errands.settle(batch.id, errand.number, REFUSED)
+            await clerk.catalog.errands.settle(batch.id, errand.number, Ending(REFUSED))
             await asyncio.sleep(SHORT_S)
 
         assert order == ["a", "b"]
@@ -95,17 +95,17 @@ class ErrandsContract:
         batch = await batch_of(clerk, Kind.WEBSITE, "a")
         found = [Item(name, name, 1) for name in ("b", "a", "b", "c", "d")]
 
-        await clerk.catalog.errands.settle(batch.id, 1, REFUSED, found=found, most=3)
+        await clerk.catalog.errands.settle(batch.id, 1, Ending(REFUSED, found), most=3)
 
         lines = await clerk.catalog.batches.lines(batch.id, after=0, limit=9)
         assert [(one.number, one.source_id) for one in lines] == [(1, "a"), (2, "b"), (3, "c")]
 
     async def test_what_was_settled_stays_so(self, clerk: Clerk) -> None:
         batch = await batch_of(clerk, Kind.WEBSITE, "a")
-        await clerk.catalog.errands.settle(batch.id, 1, REFUSED)
+        await clerk.catalog.errands.settle(batch.id, 1, Ending(REFUSED))
 
         late = Outcome(Standing.SKIPPED, code="late")
-        await clerk.catalog.errands.settle(batch.id, 1, late, found=[Item("b")], most=9)
+        await clerk.catalog.errands.settle(batch.id, 1, Ending(late, [Item("b")]), most=9)
 
         (line,) = await clerk.catalog.batches.lines(batch.id, after=0, limit=9)
         assert (line.status, line.code) == ("refused", REFUSED.code)

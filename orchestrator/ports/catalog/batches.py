@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from orchestrator.domain.batches import Batch, Errand, Item, Kind, Line, Outcome
+from orchestrator.domain.batches import Batch, Ending, Errand, Item, Kind, Line, Outcome
 
 
 class Batches(Protocol):
@@ -54,20 +54,12 @@ class Errands(Protocol):
         ...
 
     async def settle(
-        self,
-        batch_id: str,
-        number: int,
-        outcome: Outcome,
-        *,
-        found: Sequence[Item] = (),
-        most: int = 0,
-        seconds: float = 0.0,
-        spent: int = 0,
+        self, batch_id: str, number: int, ending: Ending, *, most: int = 0, seconds: float = 0.0
     ) -> None:
         """Write what became of an item, and add what it led to, as one act.
 
-        Of `found`, those whose source id is new are added until the batch has `most` items. The
-        claim then ends after `seconds`; what was written about an item stays. The bytes `spent`
+        Of what was found, that whose source id is new is added until the batch has `most` items.
+        The claim then ends after `seconds`; what was written about an item stays. The bytes spent
         on it are added to the batch's.
         """
         ...
