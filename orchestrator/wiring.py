@@ -1,4 +1,4 @@
-"""The wiring: settings to open adapters to use cases. Whatever is opened here is closed here."""
+"""The wiring: what the settings name, opened, to use cases; and closed in the end."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from orchestrator.ingestion.quarantine import Quarantine
 from orchestrator.ingestion.records import Records
 from orchestrator.ingestion.scanning import Scanned
 from orchestrator.ingestion.service import Ingestion
+from orchestrator.ingestion.withdrawal import Withdrawals
 from orchestrator.ingestion.worker import Worker
 from orchestrator.opening import Parts, open_parts
 from orchestrator.ports.catalog import Catalog
@@ -47,6 +48,7 @@ class Application:
     answering: Answering
     ingestion: Ingestion
     intake: Intake
+    withdrawals: Withdrawals
     queue: Queue
     runner: errands.Runner
     records: Records
@@ -97,8 +99,9 @@ def _assembled(parts: Parts, stack: AsyncExitStack) -> Application:
     library = _library(parts, assembly)
     stack.push_async_callback(library.close)
     purger = _purger(parts, library)
-    ingestion = _ingestion(parts, library, purger)
-    stack.push_async_callback(ingestion.close)
+    withdrawals = Withdrawals(stores.catalog, purger, telemetry)
+    stack.push_async_callback(withdrawals.close)
+    ingestion = _ingestion(parts, library)
     runner = _runner(parts, ingestion)
     return Application(
         settings=settings,
@@ -108,6 +111,7 @@ def _assembled(parts: Parts, stack: AsyncExitStack) -> Application:
         answering=Answering(library, assembly.pipeline, assembly.retriever),
         ingestion=ingestion,
         intake=_intake(parts, ingestion, runner),
+        withdrawals=withdrawals,
         queue=stores.queue,
         runner=runner,
         records=Records(stores.catalog, stores.blobs, ingestion.arrived),
@@ -147,15 +151,13 @@ def _purger(parts: Parts, library: Library) -> Purger:
     )
 
 
-def _ingestion(parts: Parts, library: Library, purger: Purger) -> Ingestion:
+def _ingestion(parts: Parts, library: Library) -> Ingestion:
     settings, stores = parts.settings, parts.stores
     return Ingestion(
         stores.catalog,
         stores.blobs,
         parts.parsers,
         library,
-        purger,
-        parts.telemetry,
         max_bytes=settings.http.max_upload_bytes,
         quota_of=settings.quota_of,
         pace=parts.telemetry.pace,
