@@ -1,4 +1,4 @@
-"""What every test shares: no network but loopback, real servers, the real embedding model."""
+"""What every test shares: no network but loopback, real servers and model, an empty catalog."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
+from adapters.catalog.sqlite import open_sqlite
 from tests.builders import free_port
 
 MODEL = Path(__file__).parents[1] / ".models" / "all-MiniLM-L6-v2"
@@ -46,6 +48,15 @@ def _loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty catalog, made once by the migrations."""
+    path = tmp_path_factory.mktemp("catalog") / "empty.db"
+    async with open_sqlite(path):
+        pass
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.catalog.database import Database
 from adapters.catalog.schema import batch_items, batches, documents, workspaces
-from orchestrator.domain.batches import Batch, Errand, Item, Kind, Line, Outcome, Standing
+from orchestrator.domain.batches import Batch, Ending, Errand, Item, Kind, Line, Outcome, Standing
 from orchestrator.domain.documents import Status
 from orchestrator.domain.errors import NotFound
 
@@ -26,7 +26,7 @@ _JOINED: Final = batch_items.outerjoin(documents, documents.c.id == batch_items.
 
 
 class SqlBatches:
-    """`orchestrator.ports.batches.Batches`; workspaces are given by their uid."""
+    """`orchestrator.ports.catalog.Batches`; workspaces are given by their uid."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -90,7 +90,7 @@ class SqlBatches:
 
 
 class SqlErrands:
-    """`orchestrator.ports.batches.Errands`."""
+    """`orchestrator.ports.catalog.Errands`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -123,15 +123,7 @@ class SqlErrands:
             )
 
     async def settle(
-        self,
-        batch_id: str,
-        number: int,
-        outcome: Outcome,
-        *,
-        found: Sequence[Item] = (),
-        most: int = 0,
-        seconds: float = 0.0,
-        spent: int = 0,
+        self, batch_id: str, number: int, ending: Ending, *, most: int = 0, seconds: float = 0.0
     ) -> None:
         """Write the item once; what it was given is dropped with it."""
         async with self._database.write() as connection:
@@ -139,11 +131,11 @@ class SqlErrands:
                 update(batch_items)
                 .where(batch_items.c.batch_id == batch_id, batch_items.c.number == number)
                 .where(batch_items.c.standing == Standing.WAITING)
-                .values(given=None, **_written(outcome))
+                .values(given=None, **_written(ending.outcome))
             )
             if not written.rowcount:
                 return
-            new = await _new(connection, batch_id, found, most)
+            new = await _new(connection, batch_id, ending.found, most)
             now = time.time()
             updated = await connection.execute(
                 update(batches)
@@ -151,7 +143,7 @@ class SqlErrands:
                 .values(
                     waiting=batches.c.waiting - 1 + len(new),
                     total=batches.c.total + len(new),
-                    bytes=batches.c.bytes + spent,
+                    bytes=batches.c.bytes + ending.spent,
                     claimed_by=None,
                     claimed_until=now + seconds,
                     updated_at=now,

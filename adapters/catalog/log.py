@@ -107,20 +107,12 @@ async def _publish(connection: AsyncConnection, publication: Publication) -> Non
     done = await connection.execute(delete(jobs).where(jobs.c.id == publication.job_id))
     if not done.rowcount:  # another worker did it, whose claim came after this one's ended
         return
-    current = (
-        await connection.execute(
-            select(documents.c.workspace).where(
-                documents.c.id == publication.document_id,
-                documents.c.version == publication.version,
-                documents.c.deleted_at.is_(None),
-            )
-        )
-    ).scalar_one_or_none()
-    if current is None:
+    workspace = await _workspace_of(connection, publication)
+    if workspace is None:
         return
     await _require_vectors(connection, publication)
     now = time.time()
-    revision = await advance(connection, current, "published", publication.document_id)
+    revision = await advance(connection, workspace, "published", publication.document_id)
     await connection.execute(
         update(chunks)
         .where(
@@ -131,7 +123,7 @@ async def _publish(connection: AsyncConnection, publication: Publication) -> Non
         .values(removed=revision, removed_at=now)
     )
     if publication.pieces:
-        await connection.execute(insert(chunks), _values(current, publication, revision))
+        await connection.execute(insert(chunks), _values(workspace, publication, revision))
     await connection.execute(
         update(documents)
         .where(documents.c.id == publication.document_id)
@@ -146,7 +138,17 @@ async def _publish(connection: AsyncConnection, publication: Publication) -> Non
         )
     )
     await _record(connection, publication, now)
-    await keep_sketch(connection, current, publication.document_id, publication.sketch)
+    await keep_sketch(connection, workspace, publication.document_id, publication.sketch)
+
+
+async def _workspace_of(connection: AsyncConnection, publication: Publication) -> str | None:
+    """Its workspace; None where the document was deleted, or has a newer version."""
+    current = select(documents.c.workspace).where(
+        documents.c.id == publication.document_id,
+        documents.c.version == publication.version,
+        documents.c.deleted_at.is_(None),
+    )
+    return (await connection.execute(current)).scalar_one_or_none()
 
 
 async def _record(connection: AsyncConnection, publication: Publication, now: float) -> None:

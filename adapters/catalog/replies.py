@@ -10,13 +10,13 @@ from sqlalchemy import Row, delete, insert, select, update
 from adapters.catalog.database import Database
 from adapters.catalog.schema import replies
 from orchestrator.domain.errors import Conflict, Rejected
-from orchestrator.ports.batches import Reply
+from orchestrator.ports.catalog import Reply
 
 KEPT_S: Final = 86_400.0
 
 
 class SqlReplies:
-    """`orchestrator.ports.batches.Replies`."""
+    """`orchestrator.ports.catalog.Replies`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

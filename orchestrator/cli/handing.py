@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import closing
-from functools import partial
 from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -172,14 +171,18 @@ class Handing:
         documents, ids = self._application.catalog.documents, list(self._waiting)
         ended = await self._patiently(lambda: documents.outcomes(ids))
         for document_id, reason in ended.items():
-            source = self._waiting.pop(document_id)
             if reason:
-                self._fail(source, reason)
-                continue
-            document = await self._patiently(partial(documents.get, document_id))
-            warnings = document.reading.warnings if document.reading else ()
-            self._summary.index(source.source_id, source.size, warnings)
-            self._display.advance(source.size)
+                self._fail(self._waiting[document_id], reason)
+            else:
+                await self._index(document_id)
+            del self._waiting[document_id]  # not before: where none waits, the following ends
+
+    async def _index(self, document_id: str) -> None:
+        source, documents = self._waiting[document_id], self._application.catalog.documents
+        document = await self._patiently(lambda: documents.get(document_id))
+        warnings = document.reading.warnings if document.reading else ()
+        self._summary.index(source.source_id, source.size, warnings)
+        self._display.advance(source.size)
 
     def _fail(self, source: Source, reason: str) -> None:
         self._summary.fail(source.source_id, reason, source.size)

@@ -46,7 +46,7 @@ async def delete_workspace(name: str) -> None:
     """Delete one."""
     logs.set_up("warning", json=False)
     async with open_application(load(), writes=True) as application:
-        await application.ingestion.delete_workspace(name)
+        await application.withdrawals.workspace(name)
     out.print(f"deleted workspace '{name}'")
 
 

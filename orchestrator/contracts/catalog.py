@@ -8,15 +8,21 @@ import asyncio
 
 import pytest
 
-from orchestrator.contracts.batches import BatchesContract, HoldingContract, RepliesContract
+from orchestrator.contracts.batches import BatchesContract
 from orchestrator.contracts.chunks import ChunksContract, VectorTableContract
 from orchestrator.contracts.clerk import MODEL, Clerk
 from orchestrator.contracts.deletions import DeletionsContract, key_of
 from orchestrator.contracts.documents import DocumentsContract
+from orchestrator.contracts.errands import ErrandsContract
+from orchestrator.contracts.following import FollowingContract
 from orchestrator.contracts.history import VersionsContract
 from orchestrator.contracts.holds import HoldsContract
 from orchestrator.contracts.listing import ListingContract
-from orchestrator.contracts.log import LogContract
+from orchestrator.contracts.publishing import PublishingContract
+from orchestrator.contracts.quotas import QuotaContract
+from orchestrator.contracts.registration import RegistrationContract
+from orchestrator.contracts.replies import RepliesContract
+from orchestrator.contracts.sweeping import SweepingContract
 from orchestrator.contracts.workspaces import PLAIN, WorkspacesContract
 from orchestrator.domain.documents import Status
 from orchestrator.ports.catalog import Catalog
@@ -28,12 +34,16 @@ __all__ = [
     "ChunksContract",
     "DeletionsContract",
     "DocumentsContract",
-    "HoldingContract",
+    "ErrandsContract",
+    "FollowingContract",
     "HoldsContract",
     "ListingContract",
-    "LogContract",
+    "PublishingContract",
+    "QuotaContract",
+    "RegistrationContract",
     "RepliesContract",
     "SharingContract",
+    "SweepingContract",
     "VectorTableContract",
     "VersionsContract",
     "WorkspacesContract",
@@ -110,17 +120,21 @@ class SharingContract:
 
 class CatalogContract(
     WorkspacesContract,
+    RegistrationContract,
     DocumentsContract,
     ListingContract,
     VersionsContract,
     DeletionsContract,
     HoldsContract,
-    LogContract,
+    PublishingContract,
+    FollowingContract,
+    SweepingContract,
     ChunksContract,
     VectorTableContract,
     BatchesContract,
+    ErrandsContract,
     RepliesContract,
-    HoldingContract,
+    QuotaContract,
     SharingContract,
 ):
     """Needs `catalog`, empty, its `queue`, and `another`: a second process's view of the same."""

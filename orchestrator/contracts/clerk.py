@@ -62,6 +62,12 @@ class Clerk:
         )
         return await self.register(arrival)
 
+    async def hand_in_many(self, count: int) -> list[str]:
+        """That many uploads; their documents' ids."""
+        return [
+            (await self.hand_in(source_id=f"{number}.txt")).document.id for number in range(count)
+        ]
+
     async def find(self, source_id: str) -> Document | None:
         """The live document of that source id."""
         return (await self.catalog.documents.known(self.uid, [source_id])).get(source_id)

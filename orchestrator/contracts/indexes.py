@@ -12,6 +12,7 @@ import pytest
 from orchestrator.contracts.keeping import KeepingPromises, files
 from orchestrator.contracts.ledger import GENERATION, NOTHING, WORKSPACE, Ledger, ids_of
 from orchestrator.contracts.searching import BEST, AnyStore, Content, SearchPromises, found
+from orchestrator.contracts.visibility import VisibilityPromises
 from orchestrator.ports.arrays import Vector
 from orchestrator.ports.indexes import IndexKey, KeywordIndex, VectorIndex
 
@@ -19,12 +20,12 @@ DIMENSION = 8
 MODEL = "0123456789abcdef"
 
 
-class VectorIndexContract(SearchPromises):
-    """Needs the fixture `store`, a `VectorStore` that holds nothing."""
+class OfVectors:
+    """Gives a suite the `key`, `question` and `content` of vectors, graded by their cosine."""
 
     @pytest.fixture
     def key(self) -> IndexKey:
-        return _vectors_key()
+        return IndexKey(WORKSPACE, GENERATION, MODEL, DIMENSION)
 
     @pytest.fixture
     def question(self) -> Vector:
@@ -33,6 +34,26 @@ class VectorIndexContract(SearchPromises):
     @pytest.fixture
     def content(self) -> Content:
         return lambda grade: _toward(grade / 5)
+
+
+class OfWords:
+    """Gives a suite the `key`, `question` and `content` of texts, graded by the words shared."""
+
+    @pytest.fixture
+    def key(self) -> IndexKey:
+        return IndexKey(WORKSPACE, GENERATION)
+
+    @pytest.fixture
+    def question(self) -> str:
+        return _QUESTION
+
+    @pytest.fixture
+    def content(self) -> Content:
+        return _sharing
+
+
+class VectorIndexContract(OfVectors, SearchPromises, VisibilityPromises):
+    """Needs the fixture `store`, a `VectorStore` that holds nothing."""
 
     async def test_a_score_is_the_cosine(
         self, index: VectorIndex, ledger: Ledger, question: Vector
@@ -64,23 +85,11 @@ class VectorIndexContract(SearchPromises):
             assert found(hits) == [int(one) for one in exact if one % 7 == group][:10]
 
 
-class KeywordIndexContract(SearchPromises):
+class KeywordIndexContract(OfWords, SearchPromises, VisibilityPromises):
     """Needs the fixture `store`, a `KeywordStore` that holds nothing.
 
     It may ask of a hit that it has half of the question's words, and no more than that.
     """
-
-    @pytest.fixture
-    def key(self) -> IndexKey:
-        return IndexKey(WORKSPACE, GENERATION)
-
-    @pytest.fixture
-    def question(self) -> str:
-        return _QUESTION
-
-    @pytest.fixture
-    def content(self) -> Content:
-        return _sharing
 
     @pytest.mark.parametrize(
         ("asked", "held"),
@@ -181,20 +190,8 @@ class KeywordIndexContract(SearchPromises):
         assert found(await index.search("gateway", scope=ledger.scope(), limit=3)) == []
 
 
-class KeptVectorIndexContract(KeepingPromises):
+class KeptVectorIndexContract(OfVectors, KeepingPromises):
     """Needs `store`, a `VectorStore`, and `folder`, below which it writes all that it writes."""
-
-    @pytest.fixture
-    def key(self) -> IndexKey:
-        return _vectors_key()
-
-    @pytest.fixture
-    def question(self) -> Vector:
-        return _toward(1.0)
-
-    @pytest.fixture
-    def content(self) -> Content:
-        return lambda grade: _toward(grade / 5)
 
     async def test_a_vector_that_was_removed_is_no_longer_on_disk(
         self, store: AnyStore, key: IndexKey, ledger: Ledger, content: Content, folder: Path
@@ -232,20 +229,8 @@ class KeptVectorIndexContract(KeepingPromises):
             assert (await index.held()).tolist() == []
 
 
-class KeptKeywordIndexContract(KeepingPromises):
+class KeptKeywordIndexContract(OfWords, KeepingPromises):
     """Needs `store`, a `KeywordStore`, and `folder`, below which it writes all that it writes."""
-
-    @pytest.fixture
-    def key(self) -> IndexKey:
-        return IndexKey(WORKSPACE, GENERATION)
-
-    @pytest.fixture
-    def question(self) -> str:
-        return _QUESTION
-
-    @pytest.fixture
-    def content(self) -> Content:
-        return _sharing
 
 
 _QUESTION = "refund window parcel depot"
@@ -255,10 +240,6 @@ def _sharing(grade: int) -> str:
     """A text of constant length that has so many of the question's words."""
     filler = ["lunch", "noon", "travel", "agency"]
     return " ".join([*_QUESTION.split()[:grade], *filler[grade:]])
-
-
-def _vectors_key() -> IndexKey:
-    return IndexKey(WORKSPACE, GENERATION, MODEL, DIMENSION)
 
 
 def _toward(cosine: float) -> Vector:

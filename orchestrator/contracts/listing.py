@@ -43,6 +43,50 @@ async def listed(catalog: Catalog, clerk: Clerk, wanted: Wanted, limit: int = 9)
 class ListingContract:
     """Needs the fixtures `catalog`, and `clerk`, of a workspace in it that has no documents."""
 
+    async def test_documents_are_listed_in_pages_by_id(
+        self, catalog: Catalog, clerk: Clerk
+    ) -> None:
+        made = [(await clerk.hand_in(source_id=f"{n}.txt")).document.id for n in range(5)]
+        ids = sorted(made)
+
+        pages, after = [], None
+        while page := await catalog.documents.list(
+            clerk.uid, principal=ANONYMOUS, after=after, limit=2
+        ):
+            pages.append([document.id for document in page])
+            after = page[-1].id
+
+        assert pages == [ids[:2], ids[2:4], ids[4:]]
+
+    async def test_a_page_is_full_of_what_the_principal_may_see(
+        self, catalog: Catalog, clerk: Clerk
+    ) -> None:
+        for number in range(6):
+            await clerk.hand_in(source_id=f"secret {number}", acl={"board"})
+        seen = [
+            (await clerk.hand_in(source_id=f"{n}.txt", acl={"legal", "x"})).document.id
+            for n in range(3)
+        ]
+
+        page = await catalog.documents.list(
+            clerk.uid, principal=member("legal", "y"), after=None, limit=3
+        )
+
+        assert [document.id for document in page] == sorted(seen)
+
+    async def test_what_is_deleted_or_elsewhere_is_not_listed(
+        self, catalog: Catalog, clerk: Clerk
+    ) -> None:
+        other = await Clerk.of(catalog, clerk.queue, "other")
+        await other.hand_in()
+        gone = await clerk.hand_in(source_id="gone.txt")
+        kept = await clerk.hand_in(source_id="kept.txt")
+        await catalog.deletions.document(gone.document.id)
+
+        page = await catalog.documents.list(clerk.uid, principal=ANONYMOUS, after=None, limit=9)
+
+        assert list(page) == [kept.document]
+
     async def test_a_list_holds_only_documents_of_the_status_wanted(
         self, catalog: Catalog, clerk: Clerk
     ) -> None:

@@ -57,6 +57,18 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class Ending:
+    """How the work on an item ended: its outcome, and what it led to.
+
+    `spent` are the bytes that were read of other machines for it.
+    """
+
+    outcome: Outcome
+    found: Sequence[Item] = ()
+    spent: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
     """One item as it stands: `status` is its document's, else its own."""
 

@@ -6,6 +6,7 @@ import asyncio
 import gc
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Any
 
 import structlog
@@ -35,54 +36,68 @@ MULTIPART_OVERHEAD = 100_000
 def create_app(settings: Settings, metrics: Metrics | None = None) -> FastAPI:
     """The service. Its lifespan opens the deployment, works off the queue, and closes it."""
     measured = metrics or Metrics()
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with AsyncExitStack() as stack:
-            try:
-                application = await stack.enter_async_context(
-                    open_application(settings, writes=True, telemetry=Telemetry(measured))
-                )
-                await _warm_up(application.library)
-            except RagError as error:
-                app.state.refused = error
-                raise
-            app.state.application = application
-            background = {
-                name: asyncio.create_task(run()) for name, run in _background(application).items()
-            }
-            if "workforce" in background:
-                application.health.watch(background, worker=application.workforce)
-            else:
-                application.health.watch(background)
-            _settle_garbage()
-            log.info("started", profile=settings.profile, version=__version__)
-            try:
-                yield
-            finally:
-                for task in background.values():
-                    task.cancel()
-                await asyncio.gather(*background.values(), return_exceptions=True)
-                log.info("stopped")
-
     app = FastAPI(
         title="RAG orchestrator",
         version=__version__,
         description="Answers that cite their sources, from documents that you keep.",
-        lifespan=lifespan,
+        lifespan=partial(_lifespan, settings, measured),
         telemetry={"tracing": False, "metrics": False, "logs": False},  # `telemetry` does that
     )
-    app.router.routes.extend(queries.router.routes)  # flat: an included router is matched twice
-    app.include_router(documents.router)
-    app.include_router(uploads.router)
-    app.include_router(records.router)
-    app.include_router(workspaces.router)
-    app.include_router(health.router)
+    _add_routes(app)
     problems.install(app, measured.errors)
-    if settings.http.cors_origins:
+    _add_middleware(app, settings.http, measured)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(settings: Settings, metrics: Metrics, app: FastAPI) -> AsyncIterator[None]:
+    async with AsyncExitStack() as stack:
+        try:
+            application = await stack.enter_async_context(
+                open_application(settings, writes=True, telemetry=Telemetry(metrics))
+            )
+            await _warm_up(application.library)
+        except RagError as error:
+            app.state.refused = error
+            raise
+        app.state.application = application
+        async with _working(application):
+            yield
+
+
+@asynccontextmanager
+async def _working(application: Application) -> AsyncIterator[None]:
+    """Do in the background what this process does beside answering; `health` watches it."""
+    background = {
+        name: asyncio.create_task(run()) for name, run in _background(application).items()
+    }
+    if "workforce" in background:
+        application.health.watch(background, worker=application.workforce)
+    else:
+        application.health.watch(background)
+    _settle_garbage()
+    log.info("started", profile=application.settings.profile, version=__version__)
+    try:
+        yield
+    finally:
+        for task in background.values():
+            task.cancel()
+        await asyncio.gather(*background.values(), return_exceptions=True)
+        log.info("stopped")
+
+
+def _add_routes(app: FastAPI) -> None:
+    app.router.routes.extend(queries.router.routes)  # flat: an included router is matched twice
+    for noun in (documents, uploads, records, workspaces, health):
+        app.include_router(noun.router)
+
+
+def _add_middleware(app: FastAPI, http: HttpSettings, metrics: Metrics) -> None:
+    """What wraps every request, from the inside out."""
+    if http.cors_origins:
         app.add_middleware(
             CORSMiddleware,
-            allow_origins=list(settings.http.cors_origins),
+            allow_origins=list(http.cors_origins),
             allow_methods=["GET", "POST", "PUT", "DELETE"],
             allow_headers=["content-type", "traceparent", "idempotency-key"],
             expose_headers=[
@@ -93,13 +108,8 @@ def create_app(settings: Settings, metrics: Metrics | None = None) -> FastAPI:
                 "idempotency-replayed",
             ],
         )
-    app.add_middleware(
-        BodyLimitMiddleware,
-        limit=settings.http.max_body_bytes,
-        limits=_limits(settings.http),
-    )
-    app.add_middleware(TraceMiddleware, active=measured.active)
-    return app
+    app.add_middleware(BodyLimitMiddleware, limit=http.max_body_bytes, limits=_limits(http))
+    app.add_middleware(TraceMiddleware, active=metrics.active)
 
 
 def _limits(http: HttpSettings) -> dict[str, tuple[int, int]]:

@@ -137,7 +137,7 @@ async def delete(app: App, document_id: str) -> ReceiptView:
 
     Again, it gives the receipt as it is by then.
     """
-    return ReceiptView.of(await app.ingestion.delete(document_id))
+    return ReceiptView.of(await app.withdrawals.document(document_id))
 
 
 def _read_filters(raw: str) -> Filter:

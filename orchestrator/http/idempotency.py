@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from orchestrator.domain.errors import NotFound, RagError
 from orchestrator.domain.identity import Principal
 from orchestrator.http.schemas import DocumentView
-from orchestrator.ports.batches import Reply
+from orchestrator.ports.catalog import Reply
 from orchestrator.wiring import Application
 
 PIECE_BYTES: Final = 1 << 20

@@ -148,7 +148,7 @@ async def delete_matching(app: App, caller: Caller, body: DeleteMatching) -> Del
 
     What is under legal hold is left where it is, and reported apart.
     """
-    withdrawn, more = await app.ingestion.delete_matching(
+    withdrawn, more = await app.withdrawals.matching(
         body.workspace, parse_filter(body.filters), principal=caller
     )
     return DeletedView(

@@ -83,4 +83,4 @@ async def rollback(app: App, name: str, body: Rollback) -> WorkspaceView:
 @router.delete("/{name}", status_code=204, responses=_PROBLEMS, summary="Delete a workspace")
 async def delete(app: App, name: str) -> None:
     """Delete a workspace and everything in it."""
-    await app.ingestion.delete_workspace(name)
+    await app.withdrawals.workspace(name)

@@ -7,12 +7,11 @@ import contextlib
 import posixpath
 import time
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 from urllib.parse import unquote, urlsplit
 
-from orchestrator.domain.batches import Batch, Errand, Item, Kind, Outcome, Standing
+from orchestrator.domain.batches import Batch, Ending, Errand, Item, Kind, Outcome, Standing
 from orchestrator.domain.documents import Upload
 from orchestrator.domain.errors import NotFound, RagError, Unavailable
 from orchestrator.domain.places import same_host
@@ -96,17 +95,14 @@ class Runner:
         errand = await self._catalog.errands.take(self._name, seconds=CLAIM_S)
         if errand is None:
             return False
-        tally = Tally()
-        outcome, found = await self._attempt(errand, tally)
-        crawling = errand.batch.kind is Kind.WEBSITE and outcome.code not in OVER
+        ending = await self._attempt(errand)
+        crawling = errand.batch.kind is Kind.WEBSITE and ending.outcome.code not in OVER
         await self._catalog.errands.settle(
             errand.batch.id,
             errand.number,
-            outcome,
-            found=found,
+            ending,
             most=errand.batch.plan.get("max_pages", 0),
             seconds=self._pause(errand) if crawling else 0.0,
-            spent=tally.bytes,
         )
         return True
 
@@ -122,28 +118,33 @@ class Runner:
         except Unavailable as error:  # the claims end by themselves
             self._observer.worker_waits(error)
 
-    async def _attempt(self, errand: Errand, tally: Tally) -> tuple[Outcome, Sequence[Item]]:
+    async def _attempt(self, errand: Errand) -> Ending:
+        tally = Tally()
         try:
-            if errand.batch.kind is Kind.WEBSITE:
-                return await self._crawl(errand, tally)
-            page = await self._places.open(errand.item.place)
-            return await self._submit(errand, page), ()
+            ending = await self._end(errand, tally)
         except Unavailable:
             raise
         except RagError as error:
-            return refusal(error), ()
+            ending = Ending(refusal(error))
         except Exception as error:  # noqa: BLE001  # what a page holds may fail in any way; only this item does
             self._observer.errand_failed(errand.item.place, error)
             reason = f"it could not be read: {type(error).__name__}"
-            return Outcome(Standing.REFUSED, code="unreadable", reason=reason), ()
+            ending = Ending(Outcome(Standing.REFUSED, code="unreadable", reason=reason))
+        return replace(ending, spent=tally.bytes)
 
-    async def _crawl(self, errand: Errand, tally: Tally) -> tuple[Outcome, Sequence[Item]]:
+    async def _end(self, errand: Errand, tally: Tally) -> Ending:
+        if errand.batch.kind is Kind.WEBSITE:
+            return await self._crawl(errand, tally)
+        page = await self._places.open(errand.item.place)
+        return Ending(await self._submit(errand, page))
+
+    async def _crawl(self, errand: Errand, tally: Tally) -> Ending:
         item, plan = errand.item, errand.batch.plan
         if over := self._over(errand.batch):
-            return over, ()
+            return Ending(over)
         if not (await self._rules_of(errand)).allow(item.place):
             reason = "robots.txt does not allow it"
-            return Outcome(Standing.REFUSED, code="robots_disallowed", reason=reason), ()
+            return Ending(Outcome(Standing.REFUSED, code="robots_disallowed", reason=reason))
         page = await self._web.fetch(item.place, links=item.depth < plan["max_depth"], tally=tally)
         if page.moved_to is not None:
             return self._moved(page.moved_to, errand)
@@ -153,11 +154,11 @@ class Runner:
             if same_host(url, plan["start"])
         ]
         try:
-            return await self._submit(errand, page), found
+            return Ending(await self._submit(errand, page), found)
         except Unavailable:
             raise
         except RagError as error:  # a page that is no document may still lead to some
-            return refusal(error), found
+            return Ending(refusal(error), found)
 
     def _over(self, batch: Batch) -> Outcome | None:
         """Why the crawl goes no further, if it does not."""
@@ -170,12 +171,12 @@ class Runner:
             return Outcome(Standing.SKIPPED, code=TOO_LARGE, reason=reason)
         return None
 
-    def _moved(self, url: str, errand: Errand) -> tuple[Outcome, Sequence[Item]]:
+    def _moved(self, url: str, errand: Errand) -> Ending:
         if not same_host(url, errand.batch.plan["start"]):
             reason = f"it leads to {url}, on another host"
-            return Outcome(Standing.REFUSED, code="other_host", reason=reason), ()
+            return Ending(Outcome(Standing.REFUSED, code="other_host", reason=reason))
         moved = Outcome(Standing.SKIPPED, code="moved", reason=f"it leads to {url}")
-        return moved, [_linked(url, errand.item, errand.item.depth)]
+        return Ending(moved, [_linked(url, errand.item, errand.item.depth)])
 
     async def _submit(self, errand: Errand, page: Page) -> Outcome:
         if page.content is None:

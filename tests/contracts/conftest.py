@@ -18,15 +18,6 @@ from adapters.presence import Presence
 from adapters.queue.local import LocalQueue
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty database, made once by the migrations."""
-    path = tmp_path_factory.mktemp("catalog") / "empty.db"
-    async with open_sqlite(path):
-        pass
-    return path
-
-
 @pytest.fixture
 def path(migrated: Path, tmp_path: Path) -> Path:
     return Path(shutil.copy(migrated, tmp_path / "catalog.db"))

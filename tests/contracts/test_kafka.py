@@ -14,8 +14,9 @@ from sqlalchemy import select, update
 from adapters.catalog.schema import jobs
 from adapters.queue.broker import Broker, open_broker
 from adapters.queue.kafka import STALE_S, KafkaQueue
+from orchestrator.contracts.claims import LONG_S, taken
 from orchestrator.contracts.clerk import Clerk
-from orchestrator.contracts.queue import LONG_S, QueueContract, taken
+from orchestrator.contracts.queue import QueueContract
 from orchestrator.domain.errors import Unavailable
 
 
@@ -45,7 +46,7 @@ async def queue(database, broker: Broker):
 
 class TestKafkaQueue(QueueContract):
     async def test_a_job_is_sent_once_and_after_its_release_again(self, queue, clerk):
-        await self.hand_in(clerk, 3)
+        await clerk.hand_in_many(3)
 
         sent = [await queue.dispatch(), await queue.dispatch()]
         await taken(queue, "a", limit=3, seconds=LONG_S)
@@ -131,7 +132,7 @@ class TestKafkaQueue(QueueContract):
         assert list(await queue.dead()) == []
 
     async def test_what_could_not_be_claimed_is_claimed_later(self, queue, clerk, monkeypatch):
-        await self.hand_in(clerk, 2)
+        await clerk.hand_in_many(2)
         await queue.dispatch()
         with monkeypatch.context() as patch:
             patch.setattr(queue._database, "read", _locked)

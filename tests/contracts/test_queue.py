@@ -11,7 +11,8 @@ import pytest
 
 from adapters.presence import Presence
 from adapters.queue.local import LocalQueue
-from orchestrator.contracts.queue import LONG_S, QueueContract
+from orchestrator.contracts.claims import LONG_S
+from orchestrator.contracts.queue import QueueContract
 from orchestrator.domain.errors import Unavailable
 
 CLAIMANT = """
@@ -33,7 +34,7 @@ asyncio.run(claim(Path(sys.argv[1])))
 
 class TestLocalQueue(QueueContract):
     async def test_jobs_come_oldest_first(self, queue, clerk):
-        ids = await self.hand_in(clerk, 5)
+        ids = await clerk.hand_in_many(5)
 
         first = await queue.claim("a", limit=2, seconds=LONG_S)
         second = await queue.claim("a", limit=2, seconds=LONG_S)

@@ -10,13 +10,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 import structlog
 from hypothesis import HealthCheck, settings
 from prometheus_client import REGISTRY
 from structlog._config import BoundLoggerLazyProxy
-
-from adapters.catalog.sqlite import open_sqlite
 
 settings.register_profile(
     "unit",
@@ -34,15 +31,6 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No setting comes from the environment but those that the test makes."""
     for name in [one for one in os.environ if one.upper().startswith("RAG_")]:
         monkeypatch.delenv(name)
-
-
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty catalog, made once by the migrations."""
-    path = tmp_path_factory.mktemp("catalog") / "empty.db"
-    async with open_sqlite(path):
-        pass
-    return path
 
 
 @pytest.fixture

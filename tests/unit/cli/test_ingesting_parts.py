@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from types import SimpleNamespace
 
@@ -214,3 +215,20 @@ async def test_no_more_is_handed_over_than_there_is_room_for(
     assert service.taken == [one.source_id for one in sources]
     assert (summary.indexed, summary.failed) == (40, {})
     assert service.most == most
+
+
+async def test_the_last_document_is_counted_however_long_a_look_at_it_takes(tmp_path, monkeypatch):
+    async def slow(document_id):
+        await asyncio.sleep(5 * handing.LOOK_S)
+        return SimpleNamespace(reading=None)
+
+    monkeypatch.setattr(handing, "LOOK_S", 0.01)
+    (tmp_path / "x.md").write_text("Text.")
+    service, summary = Service(9), Summary()
+    service.get = slow
+    with Display(Course(1), Console(file=io.StringIO()), quiet=True) as display:
+        await Handing(service, "default", (), summary, display).run(
+            [Source("x.md", tmp_path / "x.md", 5, Said())]
+        )
+
+    assert summary.indexed == 1

@@ -48,8 +48,15 @@ class Ingestion:
         self.wanted = wanted
         return [one for one in self.known if one.id > (after or "")][:limit]
 
-    async def delete(self, document_id):
-        await self.document(document_id)
+
+class Withdrawals:
+    """Deletes what is known, but for the cache's copy."""
+
+    def __init__(self, ingestion):
+        self.ingestion = ingestion
+
+    async def document(self, document_id):
+        await self.ingestion.document(document_id)
         stores = {"catalog": "purged", "cache": "pending: redis is down"}
         return Receipt(document_id, 8, datetime(2026, 1, 2, tzinfo=UTC), stores)
 
@@ -64,6 +71,7 @@ class Records:
 def with_ingestion(service):
     service.app.state.application.ingestion = service.ingestion = Ingestion()
     service.app.state.application.intake = intake_of(service.ingestion)
+    service.app.state.application.withdrawals = Withdrawals(service.ingestion)
     service.app.state.application.records = Records()
     return service
 
@@ -355,7 +363,7 @@ async def test_a_held_document_says_why(keeping):
 
 
 async def test_a_deleted_document_shows_its_receipt(keeping):
-    receipt = await keeping.ingestion.delete("d1")
+    receipt = await Withdrawals(keeping.ingestion).document("d1")
     gone = replace(keeping.ingestion.known[0], status=Status.DELETED, receipt=receipt)
     keeping.ingestion.known = [gone]
 

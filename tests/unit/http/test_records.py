@@ -76,12 +76,16 @@ class Records:
 
 
 class Ingestion:
-    """Deletes what is asked, but for what is held."""
+    """Has little to do."""
 
     async def processing_time(self):
         return 0.44
 
-    async def delete_matching(self, workspace, filters, *, principal):
+
+class Withdrawals:
+    """Deletes what is asked, but for what is held."""
+
+    async def matching(self, workspace, filters, *, principal):
         self.asked = (workspace, filters, principal.subject)
         return Withdrawn(
             [Receipt("d1", 7, NOW, {}), Receipt("d2", 8, NOW, {})], {"d3": "why"}
@@ -92,6 +96,7 @@ class Ingestion:
 def kept(service):
     service.app.state.application.records = service.records = Records()
     service.app.state.application.ingestion = service.ingestion = Ingestion()
+    service.app.state.application.withdrawals = service.withdrawals = Withdrawals()
     return service
 
 
@@ -254,7 +259,7 @@ async def test_what_matches_is_deleted_and_what_is_held_told_apart(kept):
         "held": [{"id": "d3", "reason": "why"}],
         "more": True,
     }
-    assert kept.ingestion.asked == ("legal", Condition("year", "lt", 2019), "anonymous")
+    assert kept.withdrawals.asked == ("legal", Condition("year", "lt", 2019), "anonymous")
 
 
 @pytest.mark.parametrize(
@@ -278,7 +283,7 @@ async def test_a_legal_hold_is_a_conflict_that_says_why(kept):
     async def held(_document_id):
         raise Conflict("the document is under legal hold: litigation", code="legal_hold")
 
-    kept.ingestion.delete = held
+    kept.withdrawals.document = held
 
     response = await kept.http.delete("/v1/documents/d1")
 

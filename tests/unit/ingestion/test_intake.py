@@ -15,10 +15,8 @@ from orchestrator.domain.errors import Unavailable
 from orchestrator.domain.quotas import Quota
 from orchestrator.ingestion import intake as module
 from orchestrator.ingestion.intake import TOGETHER, Bounds, Intake
-from orchestrator.ingestion.purging import Purger
 from orchestrator.ingestion.service import Ingestion
 from tests.builders import upload
-from tests.unit.fakes import Watcher
 from tests.unit.ingestion.stores import FakeLibrary
 
 LIMIT = 100
@@ -27,14 +25,11 @@ BOUNDS = Bounds(max_jobs=9999, max_files=999, max_pages=1, max_depth=1, crawl=Fa
 
 def intake_over(catalog, queue, blobs, quota=Quota()):  # noqa: B008  # a frozen value
     library = FakeLibrary()
-    purger = Purger(catalog, [blobs], [], [], library, persists=lambda: True)
     ingestion = Ingestion(
         catalog,
         blobs,
         ParserRegistry(),
         library,
-        purger,
-        Watcher(),
         max_bytes=LIMIT,
         quota_of=lambda _: quota,
     )

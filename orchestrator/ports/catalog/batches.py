@@ -1,10 +1,9 @@
-"""Batches and the answers to repeated requests: parts of the catalog that uploads need."""
+"""Batches of documents, and the errands that they make."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
-from orchestrator.domain.batches import Batch, Errand, Item, Kind, Line, Outcome
+from orchestrator.domain.batches import Batch, Ending, Errand, Item, Kind, Line, Outcome
 
 
 class Batches(Protocol):
@@ -55,20 +54,12 @@ class Errands(Protocol):
         ...
 
     async def settle(
-        self,
-        batch_id: str,
-        number: int,
-        outcome: Outcome,
-        *,
-        found: Sequence[Item] = (),
-        most: int = 0,
-        seconds: float = 0.0,
-        spent: int = 0,
+        self, batch_id: str, number: int, ending: Ending, *, most: int = 0, seconds: float = 0.0
     ) -> None:
         """Write what became of an item, and add what it led to, as one act.
 
-        Of `found`, those whose source id is new are added until the batch has `most` items. The
-        claim then ends after `seconds`; what was written about an item stays. The bytes `spent`
+        Of what was found, that whose source id is new is added until the batch has `most` items.
+        The claim then ends after `seconds`; what was written about an item stays. The bytes spent
         on it are added to the batch's.
         """
         ...
@@ -77,39 +68,4 @@ class Errands(Protocol):
         self, batch_id: str, outcomes: Mapping[int, Outcome], *, seconds: float
     ) -> None:
         """Write what became of several items, by number, as one act; nothing was found by them."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An answer that was given: where it pointed to, and its body.
-
-    `about` is the document that the body shows; the body is None when that was deleted since.
-    """
-
-    location: str
-    body: Mapping[str, Any] | None
-    about: str | None = None
-
-
-class Replies(Protocol):
-    """Answers by the key under which a caller may repeat a request, for a day."""
-
-    async def begin(
-        self, subject: str, key: str, fingerprint: str, *, workspace: str, seconds: float
-    ) -> Reply | None:
-        """The answer, if there is one; else the key is this request's for so many seconds.
-
-        Raises:
-            Rejected: when the key came with another request (`idempotency_conflict`).
-            Conflict: when the same request is in progress (`idempotency_in_progress`).
-        """
-        ...
-
-    async def finish(self, subject: str, key: str, reply: Reply) -> None:
-        """Keep the answer."""
-        ...
-
-    async def forget(self, subject: str, key: str) -> None:
-        """Let go of a key whose request failed; it may be tried again."""
         ...
