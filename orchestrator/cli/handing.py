@@ -170,12 +170,17 @@ class Handing:
             return
         documents, ids = self._application.catalog.documents, list(self._waiting)
         ended = await self._patiently(lambda: documents.outcomes(ids))
+        if not ended:
+            await self._patiently(self._workspace_is_there)
         for document_id, reason in ended.items():
             if reason:
                 self._fail(self._waiting[document_id], reason)
             else:
                 await self._index(document_id)
             del self._waiting[document_id]  # not before: where none waits, the following ends
+
+    async def _workspace_is_there(self) -> None:
+        await self._application.catalog.workspaces.get(self._workspace)
 
     async def _index(self, document_id: str) -> None:
         source, documents = self._waiting[document_id], self._application.catalog.documents

@@ -82,6 +82,8 @@ class Gathering:
             Rejected: when that is nothing, or one document would replace another.
         """
         pattern = str(place)
+        if reason := _hindrance(place):
+            raise Rejected(f"'{shown(pattern)}': {reason}")
         if place.is_file():
             self._given(place)
         elif place.is_dir():
@@ -102,7 +104,9 @@ class Gathering:
         for item in read_manifest(manifest):
             path = manifest.parent / (item.path or "")
             source_id = item.source_id or item.path or ""
-            if path.is_file():
+            if reason := _hindrance(path):
+                self._summary.fail(shown(source_id), reason)
+            elif path.is_file():
                 self._file(source_id, path, self._said.of(item))
             else:
                 reason = "it is a folder" if path.is_dir() else "there is no such file"
@@ -132,7 +136,9 @@ class Gathering:
     def _folder(self, root: Path) -> None:
         for path in _below(root, self._summary):
             inside = path.relative_to(root).as_posix()
-            if not path.is_file():
+            if reason := _hindrance(path):
+                self._summary.fail(shown(inside), reason)
+            elif not path.is_file():
                 self._summary.skip(shown(inside), "it is no file")
             elif self._is_read(inside, _size(path)):
                 self._file(inside, path, self._said)
@@ -233,6 +239,15 @@ def _below(root: Path, summary: Summary) -> Iterator[Path]:
 
 def _hidden(path: str) -> bool:
     return any(part.startswith(".") and part.strip(".") for part in path.split("/"))
+
+
+def _hindrance(path: Path) -> str:
+    """Why it cannot even be said what a path is, if so."""
+    try:
+        path.is_file()
+    except (OSError, ValueError) as error:
+        return getattr(error, "strerror", None) or str(error)
+    return ""
 
 
 def _size(path: Path) -> int:

@@ -71,6 +71,8 @@ async def _working(application: Application) -> AsyncIterator[None]:
     background = {
         name: asyncio.create_task(run()) for name, run in _background(application).items()
     }
+    for name, task in background.items():
+        task.add_done_callback(partial(_tell_of_end, name))
     if "workforce" in background:
         application.health.watch(background, worker=application.workforce)
     else:
@@ -84,6 +86,12 @@ async def _working(application: Application) -> AsyncIterator[None]:
             task.cancel()
         await asyncio.gather(*background.values(), return_exceptions=True)
         log.info("stopped")
+
+
+def _tell_of_end(name: str, task: asyncio.Task[None]) -> None:
+    """None of them should end before it is told to."""
+    if not task.cancelled():
+        log.error("background_ended", task=name, exc_info=task.exception())
 
 
 def _add_routes(app: FastAPI) -> None:

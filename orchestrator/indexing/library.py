@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from orchestrator.domain.documents import Chunk
@@ -20,6 +21,8 @@ from orchestrator.ports.catalog import Catalog
 POLL_S: Final = 0.25
 RETRY_S: Final = 1.0
 REMEMBERED_CHUNKS: Final = 20_000
+KEPT_OPEN: Final = 64
+"""Beyond so many workspaces, those that nobody asks for are closed: each takes some megabytes."""
 
 Opener = Callable[[Shelf, AsyncExitStack], Awaitable[None]]
 """Opens the projections that a shelf's configuration needs and the shelf does not have yet."""
@@ -57,6 +60,7 @@ class _Open:
     stack: AsyncExitStack
     configured: int
     follower: asyncio.Task[None] | None = None
+    asked_at: float = field(default_factory=time.monotonic)
 
 
 class Library:
@@ -103,6 +107,7 @@ class Library:
         if found is None:
             async with self._opening:
                 found = self._open.get(name) or await self._opened(name)
+        found.asked_at = time.monotonic()
         try:
             await found.shelf.fresh()
         except NotFound:
@@ -266,6 +271,14 @@ class Library:
             for one in self._open.values():
                 if now.get(one.shelf.workspace.uid) != one.shelf.revision:
                     one.shelf.wake()
+            self._retire_idle()
+
+    def _retire_idle(self) -> None:
+        """Close what is beyond the number kept, unless it may still have readers."""
+        longest_ago = sorted(self._open, key=lambda name: self._open[name].asked_at)
+        for name in longest_ago[: max(0, len(self._open) - KEPT_OPEN)]:
+            if self._open[name].asked_at < time.monotonic() - READER_S:
+                self._retire_later(self._open.pop(name))
 
     async def _following(self, shelf: Shelf) -> None:
         name = shelf.workspace.name

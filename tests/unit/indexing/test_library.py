@@ -10,6 +10,7 @@ import pytest
 from orchestrator.domain.errors import Conflict, Misconfigured, NotFound, Unavailable
 from orchestrator.domain.identity import Principal, Scope
 from orchestrator.domain.passages import Candidate, Passage
+from orchestrator.indexing import library as library_module
 from orchestrator.indexing.library import POLL_S, REMEMBERED_CHUNKS, RETRY_S, Library
 from orchestrator.indexing.projection import Projection
 from orchestrator.indexing.shelf import READER_S
@@ -400,6 +401,56 @@ async def test_workspaces_in_which_nothing_happens_are_not_read(following):
 
     assert following.catalog.reads == read
     await following.library.close()
+
+
+@hurried
+async def test_workspaces_that_nobody_asks_for_are_closed_beyond_the_number_kept(
+    following, monkeypatch
+):
+    monkeypatch.setattr(library_module, "KEPT_OPEN", 1)
+    monkeypatch.setattr(library_module, "READER_S", 0.0)
+    await following.library.pin("default")
+    await following.library.pin("legal")
+    open_before = set(following.library._open)
+
+    await asyncio.sleep(POLL_S * 2)
+    open_after = set(following.library._open)
+    following.catalog.publish("default", "One.")
+    moment = await following.library.pin("default")
+
+    assert (open_before, open_after) == ({"default", "legal"}, {"legal"})
+    assert moment.revision == 1
+    await following.library.close()
+
+
+@hurried
+async def test_one_that_may_have_readers_stays_open(following, monkeypatch):
+    monkeypatch.setattr(library_module, "KEPT_OPEN", 1)
+    await following.library.pin("default")
+    await following.library.pin("legal")
+
+    await asyncio.sleep(POLL_S * 2)
+
+    assert set(following.library._open) == {"default", "legal"}
+    await following.library.close()
+
+
+@hurried
+async def test_a_lookout_that_has_ended_is_told_and_begun_anew(following, monkeypatch):
+    await following.library.pin("default")
+    with monkeypatch.context() as patch:
+        patch.setattr(following.catalog, "revisions", _broken)
+        await asyncio.sleep(POLL_S * 2)
+    told = following.library.stalled()
+
+    await following.library.pin("legal")
+
+    assert (told, following.library.stalled()) == (["default"], [])
+    await following.library.close()
+
+
+async def _broken():
+    raise ValueError("a defect")
 
 
 @hurried
