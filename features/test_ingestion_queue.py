@@ -18,7 +18,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from pytest_bdd import given, parsers, scenarios, then, when
 
-from features.world import PATIENCE_S, Deploy, World, named, wait_for
+from features.world import Deploy, World, named, wait_for
 from orchestrator.contracts.queue import taken
 from orchestrator.domain.documents import ParsedDocument, Stage
 from orchestrator.ports.parser import Progress
@@ -29,6 +29,7 @@ from orchestrator.wiring import Application, open_application
 scenarios("ingestion_queue.feature")
 
 ELSEWHERE = {"RAG_WORKER__PLACEMENT": "external"}
+WORK_S = 90.0
 
 
 class Halting:
@@ -54,7 +55,7 @@ class Elsewhere:
         self.application: Application | None = None
 
     def run(self, work: Callable[[Application], Awaitable[None]]) -> None:
-        self.runner.run(asyncio.wait_for(self._run(work), PATIENCE_S))
+        self.runner.run(asyncio.wait_for(self._run(work), WORK_S))
 
     async def _run(self, work: Callable[[Application], Awaitable[None]]) -> None:
         if self.application is None:
