@@ -15,7 +15,7 @@ Feature: The queue of ingestion
     When a worker does what waits
     And I ask "What does parking cost a day?"
     Then the answer says "4 EUR"
-    And "rag jobs --dead" lists nothing
+    And nothing is given up any more
 
   Scenario: A full queue takes nothing more, and keeps what it took
     Given a deployment whose workers are elsewhere, and whose queue holds 2

@@ -171,9 +171,12 @@ def lists_dead(world: World, source_id: str, reason: str) -> None:
     assert letter["reason"] == reason
 
 
-@then('"rag jobs --dead" lists nothing')
-def lists_none(world: World) -> None:
-    assert json.loads(rag(world, "jobs", "--dead", "--json")) == []
+@then("nothing is given up any more")
+def none_dead(elsewhere: Elsewhere) -> None:
+    async def looking(application: Application) -> None:
+        assert list(await application.queue.dead()) == []
+
+    elsewhere.run(looking)
 
 
 @then(named("these are indexed, once each: {documents}"))
