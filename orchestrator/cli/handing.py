@@ -172,11 +172,11 @@ class Handing:
         documents, ids = self._application.catalog.documents, list(self._waiting)
         ended = await self._patiently(lambda: documents.outcomes(ids))
         for document_id, reason in ended.items():
-            source = self._waiting.pop(document_id)
             if reason:
-                self._fail(source, reason)
+                self._fail(self._waiting.pop(document_id), reason)
                 continue
             document = await self._patiently(partial(documents.get, document_id))
+            source = self._waiting.pop(document_id)  # when none waits, this is cancelled
             warnings = document.reading.warnings if document.reading else ()
             self._summary.index(source.source_id, source.size, warnings)
             self._display.advance(source.size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from types import SimpleNamespace
 
@@ -214,3 +215,22 @@ async def test_no_more_is_handed_over_than_there_is_room_for(
     assert service.taken == [one.source_id for one in sources]
     assert (summary.indexed, summary.failed) == (40, {})
     assert service.most == most
+
+
+class Slow(Service):
+    """Takes longer to tell of a document than the command takes to look."""
+
+    async def get(self, document_id):
+        await asyncio.sleep(2 * handing.LOOK_S)
+        return await super().get(document_id)
+
+
+async def test_the_last_document_is_counted_however_long_it_takes_to_read_of_it(tmp_path):
+    (tmp_path / "x.md").write_text("Text.")
+    summary = Summary()
+    with Display(Course(1), Console(file=io.StringIO()), quiet=True) as display:
+        source = Source("x.md", tmp_path / "x.md", 5, Said())
+
+        await Handing(Slow(1), "default", (), summary, display).run([source])
+
+    assert summary.indexed == 1
