@@ -1,6 +1,8 @@
 # Build: the package as a wheel, installed into an environment of its own, and the model beside it.
 FROM python:3.11-slim AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+# Of the cluster profile: --build-arg EXTRAS=postgresql,s3,kafka
+ARG EXTRAS=
 RUN python -m venv /opt/rag
 WORKDIR /src
 COPY pyproject.toml README.md LICENSE ./
@@ -8,7 +10,7 @@ COPY profiles profiles
 COPY adapters adapters
 COPY orchestrator orchestrator
 RUN /opt/rag/bin/pip wheel --no-deps --wheel-dir /dist . \
-    && /opt/rag/bin/pip install /dist/*.whl
+    && /opt/rag/bin/pip install "$(echo /dist/*.whl)${EXTRAS:+[$EXTRAS]}"
 RUN RAG_MODELS=/opt/models /opt/rag/bin/rag models pull
 
 # Run: as nobody in particular, on a root file system that may be read-only. Writable: /data, /tmp.

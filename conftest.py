@@ -1,8 +1,10 @@
-"""The last line of every test run: how many live tests ran, and how many were skipped."""
+"""What all tests share: the real servers, and the last line, which counts the live tests."""
 
 from collections.abc import Generator
 
 import pytest
+
+pytest_plugins = ["tests.servers"]
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

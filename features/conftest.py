@@ -12,33 +12,54 @@ from pytest_bdd import given, parsers, then, when
 
 from adapters.embedder import pulling
 from features.world import MODEL, Deploy, Service, World, filter_of, named, serving
+from tests.servers import NewCluster
 
+CLUSTERED = {"test_ingestion_documents", "test_ingestion_queue", "test_ingestion_uploads"}
 INSIDE = ("Traceback", 'File "', ".py", "sqlite", "Error(", "Exception")
 """What would give away that a program's inside is shown."""
 
 
-@pytest.fixture(params=["mock", "local"], scope="session", autouse=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Ingestion is held to its scenarios in a cluster, too."""
+    profiles = ["mock", "local"]
+    if metafunc.module.__name__.rpartition(".")[2] in CLUSTERED:
+        profiles.append("cluster")
+    metafunc.parametrize("profile", profiles, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session", autouse=True)
 def profile(request: pytest.FixtureRequest) -> str:
-    if request.param == "local" and not pulling.verified(MODEL):
+    if request.param != "mock" and not pulling.verified(MODEL):
         pulling.pull(MODEL, "auto")
     return request.param
 
 
 @pytest.fixture(scope="session")
-def shared(profile: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def new_servers(profile: str, request: pytest.FixtureRequest) -> NewCluster:
+    """The variables that name the servers of another deployment; most profiles have none."""
+    return request.getfixturevalue("new_cluster") if profile == "cluster" else dict
+
+
+@pytest.fixture(scope="session")
+def shared(
+    profile: str, new_servers: NewCluster, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
     """One service for every scenario that needs no special one; each has its own workspace."""
-    with serving(profile, tmp_path_factory.mktemp(profile), {}) as service:
+    with serving(profile, tmp_path_factory.mktemp(profile), new_servers()) as service:
         yield service
 
 
 @pytest.fixture
-def deploy(profile: str, tmp_path: Path) -> Iterator[Deploy]:
+def deploy(profile: str, new_servers: NewCluster, tmp_path: Path) -> Iterator[Deploy]:
     """Start a deployment with these variables; one before it, on the same data, is stopped."""
+    servers: dict[str, str] = {}
     with ExitStack() as stack:
 
         def started(variables: Mapping[str, str]) -> Service:
             stack.close()
-            return stack.enter_context(serving(profile, tmp_path / "data", variables))
+            servers.update({} if servers else new_servers())
+            chosen = {**servers, **variables}
+            return stack.enter_context(serving(profile, tmp_path / "data", chosen))
 
         yield started
 
@@ -245,6 +266,12 @@ def refused(world: World, status: str, code: str) -> None:
     assert problem["code"] == code
     assert problem["title"]
     assert problem["trace_id"] == response.headers["x-trace-id"]
+
+
+@then("it says when to try again")
+def retry_after(world: World) -> None:
+    assert int(world.response.headers["retry-after"]) >= 1
+    assert world.response.json()["retry_after_s"] > 0
 
 
 @then(parsers.re(r"the reason mentions \"(?P<words>.+)\""))

@@ -69,12 +69,6 @@ def searched_without(world: World, dependency: str) -> None:
     assert world.response.json()["meta"]["degraded"] == [dependency]
 
 
-@then("it says when to try again")
-def retry_after(world: World) -> None:
-    assert int(world.response.headers["retry-after"]) >= 1
-    assert world.response.json()["retry_after_s"] > 0
-
-
 @then(parsers.parse('the service is ready, but lacks "{dependency}"'))
 def ready_without(world: World, dependency: str) -> None:
     response = world.request("GET", "/health/ready")

@@ -35,11 +35,15 @@ PATIENCE_S = 30.0
 
 @dataclass
 class Service:
-    """A service that listens, the application inside it, and how to ask it."""
+    """A service that listens, the application inside it, and how to ask it.
+
+    With `variables` set, a `rag` in a process of its own is of the same deployment.
+    """
 
     settings: Settings
     application: Application
     http: httpx.Client
+    variables: Mapping[str, str]
 
 
 Deploy = Callable[[Mapping[str, str]], Service]
@@ -54,8 +58,9 @@ def settings_of(profile: str, data_dir: Path, variables: Mapping[str, str]) -> I
             patch.delenv(name)
         for name, value in variables.items():
             patch.setenv(name, value)
-        inline = {"placement": "inline"}  # so that its stubs are the worker's, too
-        yield load(profile=profile, data_dir=data_dir, models=MODEL.parent, worker=inline)
+        placement = variables.get("RAG_WORKER__PLACEMENT", "inline")  # its stubs are the worker's
+        worker = {"placement": placement}
+        yield load(profile=profile, data_dir=data_dir, models=MODEL.parent, worker=worker)
 
 
 @contextmanager
@@ -71,9 +76,11 @@ def serving(profile: str, data_dir: Path, variables: Mapping[str, str]) -> Itera
     wait_for(lambda: server.started or not thread.is_alive(), "the service did not start")
     assert server.started, "the service did not start"
     port = server.servers[0].sockets[0].getsockname()[1]
+    places = {"RAG_DATA_DIR": str(data_dir), "RAG_MODELS": str(MODEL.parent)}
+    chosen = {"RAG_PROFILE": profile, **places, **variables}
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE_S) as client:
-            yield Service(settings, app.state.application, client)
+            yield Service(settings, app.state.application, client, chosen)
     finally:
         server.should_exit = True
         thread.join(PATIENCE_S)

@@ -9,18 +9,17 @@ import signal
 import subprocess
 import threading
 import time
-import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-import boto3
 import httpx
 import pytest
 
 from adapters.parser import child
 from tests.live.processes import Served, children, environment, serve, start_rag, wait_for
+from tests.servers import NewCluster
 
 FILES = 500
 KILLS = 20
@@ -167,26 +166,9 @@ def worker(folder: Path, variables: dict[str, str]) -> Iterator[subprocess.Popen
 
 
 @pytest.fixture
-def cluster(postgresql_url: str, s3_url: str, kafka_servers: str, redis_url: str) -> dict[str, str]:
+def cluster(new_cluster: NewCluster) -> dict[str, str]:
     """What `rag serve` and `rag worker` are told of the servers of a cluster."""
-    name = uuid.uuid4().hex
-    keys = {"aws_access_key_id": "id", "aws_secret_access_key": "secret"}
-    boto3.client("s3", endpoint_url=s3_url, region_name="us-east-1", **keys).create_bucket(
-        Bucket=f"rag-{name}"
-    )
-    return {
-        **ON_DISK,
-        "RAG_CATALOG__URL": postgresql_url,
-        "RAG_BLOBS__BUCKET": f"rag-{name}",
-        "RAG_BLOBS__ENDPOINT_URL": s3_url,
-        "RAG_BLOBS__REGION": "us-east-1",
-        "RAG_BLOBS__ACCESS_KEY": "id",
-        "RAG_BLOBS__SECRET_KEY": "secret",
-        "RAG_QUEUE__SERVERS": kafka_servers,
-        "RAG_QUEUE__TOPIC": f"jobs-{name}",
-        "RAG_CACHE__URL": redis_url,
-        "RAG_WORKER__METRICS_PORT": "0",
-    }
+    return {**ON_DISK, **new_cluster()}
 
 
 @pytest.mark.slow

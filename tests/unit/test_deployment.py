@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+import tomllib
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ SERVICE_KEYS = {
     "environment",
     "healthcheck",
     "image",
+    "init",
     "ports",
     "read_only",
     "restart",
@@ -105,6 +107,26 @@ def test_settings_accept_the_environment_of_compose(compose, instructions, monke
 
     assert settings.cache.kind == "redis"
     assert settings.cache.url.get_secret_value().host in compose["services"]
+
+
+def test_compose_waits_for_requests_and_for_the_worker_before_it_kills(compose, monkeypatch):
+    service = compose["services"]["orchestrator"]
+    settings = settings_with(service["environment"], monkeypatch)
+    patience = int(service["stop_grace_period"].removesuffix("s"))
+
+    assert settings.worker.placement == "subprocess"
+    assert service["init"] is True
+    assert patience > settings.http.shutdown_s + settings.worker.stop_s
+
+
+def test_extras_that_the_image_names_are_there(instructions):
+    (stated,) = re.findall(r"EXTRAS=([a-z0-9,]+)", (ROOT / "Dockerfile").read_text())
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
+
+    assert set(stated.split(",")) <= set(extras)
+    assert ("ARG", "EXTRAS=") in instructions
 
 
 def test_data_folder_of_the_image_is_the_volume_of_compose(compose, instructions):
