@@ -19,7 +19,7 @@ from prometheus_client import CollectorRegistry
 from pytest_bdd import given, parsers, scenarios, then, when
 
 from features.world import Deploy, World, named, wait_for
-from orchestrator.contracts.queue import taken
+from orchestrator.contracts.claims import taken
 from orchestrator.domain.documents import ParsedDocument, Stage
 from orchestrator.ports.parser import Progress
 from orchestrator.telemetry.metrics import Metrics
