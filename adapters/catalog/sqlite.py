@@ -5,18 +5,22 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Select, event
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from adapters.catalog.database import BUSY_MS, READERS, Database, translated
+from orchestrator.domain.errors import Unavailable
+
+AGAIN_S: Final = 0.05
 
 
 class SqliteDatabase(Database):
@@ -34,9 +38,19 @@ class SqliteDatabase(Database):
         self._connected: sqlite3.Connection | None = None
 
     async def open(self) -> None:
-        """Make the file, or migrate it."""
+        """Make the file, or migrate it; wait while another process recovers or folds the log.
+
+        For those SQLite itself does not wait, as it does for a writer.
+        """
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        await super().open()
+        ends = time.monotonic() + BUSY_MS / 1e3
+        while True:
+            try:
+                return await super().open()
+            except Unavailable as error:
+                if "locked" not in error.detail or time.monotonic() > ends:
+                    raise
+                await asyncio.sleep(AGAIN_S)
 
     async def close(self) -> None:
         """Close every connection; the last writer folds the write-ahead log into the file."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from adapters.catalog.database import Database
 from adapters.catalog.sql import SqlCatalog
 from adapters.catalog.sqlite import open_sqlite
 from adapters.queue.local import LocalQueue
@@ -179,3 +180,31 @@ def checkpointed(path: Path) -> bytes:
     connection.close()
     assert not busy
     return b"".join(file.read_bytes() for file in path.parent.glob(f"{path.name}*"))
+
+
+async def test_a_file_that_another_process_recovers_is_waited_for(tmp_path, monkeypatch):
+    opened, refusals = Database.open, [Unavailable("catalog", "database is locked")] * 3
+
+    async def refused_at_first(self):
+        if refusals:
+            raise refusals.pop()
+        await opened(self)
+
+    monkeypatch.setattr(Database, "open", refused_at_first)
+
+    async with open_sqlite(tmp_path / "catalog.db") as database:
+        assert await SqlCatalog(database).workspaces.list() == []
+
+
+async def test_a_file_that_cannot_be_opened_for_another_reason_is_not_waited_for(
+    tmp_path, monkeypatch
+):
+    async def refused(self):
+        raise Unavailable("catalog", "unable to open database file")
+
+    monkeypatch.setattr(Database, "open", refused)
+
+    async with asyncio.timeout(5):
+        with pytest.raises(Unavailable, match="unable"):
+            async with open_sqlite(tmp_path / "catalog.db"):
+                pass
