@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -52,7 +52,7 @@ class Application:
     queue: Queue
     runner: errands.Runner
     records: Records
-    worker: Worker
+    workers: Sequence[Worker]
     dispatcher: Dispatcher
     parsers: ParserSandbox
     workforce: Workforce
@@ -62,9 +62,15 @@ class Application:
     persists: bool
 
     @property
+    def worker(self) -> Worker:
+        """The first of them, which does everything where it is alone."""
+        return self.workers[0]
+
+    @property
     def labour(self) -> Mapping[str, Callable[[], Coroutine[Any, Any, None]]]:
         """What works on documents, in whichever process the settings place it."""
         return {
+            **{f"worker {n}": one.run for n, one in enumerate(self.workers[1:], start=2)},
             "worker": self.worker.run,
             "runner": self.runner.run,
             "dispatcher": self.dispatcher.run,
@@ -115,7 +121,7 @@ def _assembled(parts: Parts, stack: AsyncExitStack) -> Application:
         queue=stores.queue,
         runner=runner,
         records=Records(stores.catalog, stores.blobs, ingestion.arrived),
-        worker=_worker(parts, assembly, ingestion),
+        workers=[_worker(parts, assembly, ingestion) for _ in range(parts.parsers.processes)],
         dispatcher=Dispatcher(stores.queue, ingestion.arrived, telemetry),
         parsers=parts.parsers,
         workforce=Workforce(settings, telemetry),

@@ -44,6 +44,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 InWorkspace = Annotated[
     str, typer.Option("--workspace", "-w", callback=_text, help="Which documents.")
 ]
+IntoWorkspace = Annotated[
+    str,
+    typer.Option("--workspace", "-w", callback=_text, help="Where to; made if there is none."),
+]
 
 
 @app.callback(invoke_without_command=True)
@@ -140,7 +144,7 @@ def ingest(
     whole: Annotated[
         bool, typer.Option("--whole", help="An archive is one document, not one for each file.")
     ] = False,
-    workspace: InWorkspace = DEFAULT_WORKSPACE,
+    workspace: IntoWorkspace = DEFAULT_WORKSPACE,
     json: Json = False,
 ) -> None:
     """Ingest documents; a file that is there already, unchanged, is not done twice.

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Final
 
 from orchestrator.domain.errors import Rejected
 
+_UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Zs", "Zl", "Zp"})
 _UNKEPT: Final = re.compile("[\x00\ud800-\udfff]")
 UNKEPT: Final = "must not hold U+0000, nor half of a character"
 
@@ -37,4 +39,4 @@ def require_kept(**fields: object) -> None:
 
 def visible(text: str) -> bool:
     """Whether a reader would see any of it: not only space, and what is no character."""
-    return any(one.isprintable() and not one.isspace() for one in text)
+    return any(unicodedata.category(one) not in _UNSEEN for one in text)

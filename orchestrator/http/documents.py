@@ -67,6 +67,9 @@ async def upload(
     limit = app.settings.http.max_upload_bytes
     if file.size is not None and file.size > limit:
         raise TooLarge(f"a document holds at most {limit} bytes", field="file")
+    form = await request.form()
+    if len(form.getlist("file")) > 1:
+        raise Rejected("one file at a time: send several to /v1/documents:batch", field="file")
     name = file.filename or source_id or "document"
     given = Upload(
         source_id=(source_id or name).strip() or name,
@@ -74,7 +77,7 @@ async def upload(
         filename=name,
         title=title,
         metadata=_read_metadata(metadata),
-        acl=_read_acl("" if (await request.form()).get("acl") == "" else acl),
+        acl=_read_acl("" if form.get("acl") == "" else acl),
     )
 
     def fingerprint() -> str:

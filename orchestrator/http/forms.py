@@ -27,6 +27,8 @@ Given = Annotated[
 
 
 def _seen(text: str) -> str:
+    if not text.isascii() and any("\ud800" <= one <= "\udfff" for one in text):
+        raise ValueError("it holds half of a character")
     if not visible(text):
         raise ValueError("there is nothing in it to be read")
     return text

@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from prometheus_client import Counter
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from orchestrator.domain import errors
 from orchestrator.domain.context import trace_id
@@ -130,6 +131,10 @@ def install(app: FastAPI, counter: Counter) -> None:
             problem(error.status_code, code, str(error.detail)), dict(error.headers or {})
         )
 
+    @app.exception_handler(ClientDisconnect)
+    async def gone(_request: Request, _error: ClientDisconnect) -> Response:
+        return Response(status_code=499)  # nobody reads it but the log
+
     @app.exception_handler(Exception)
     async def defect(_request: Request, error: Exception) -> Response:
         return answer(unexpected(error), {"X-Trace-Id": trace_id()})  # outside the middleware
@@ -137,7 +142,8 @@ def install(app: FastAPI, counter: Counter) -> None:
 
 def unexpected(error: Exception) -> dict[str, Any]:
     """The problem document of a defect: the cause goes to the log, never to the caller."""
-    log.error("unexpected_error", error=repr(error), exc_info=error)
+    told = f"{type(error).__name__}: {error}"  # its repr may hold what was sent
+    log.error("unexpected_error", error=told, exc_info=error)
     return problem(500, "internal", "the service met an unexpected error")
 
 

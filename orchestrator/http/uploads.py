@@ -31,6 +31,7 @@ from orchestrator.http.forms import (
 )
 from orchestrator.http.idempotency import Accepted, Key, Repeatable, digest, file_digest, once
 from orchestrator.http.problems import Problem
+from orchestrator.http.records import MAX_NUMBER
 from orchestrator.http.schemas import DocumentView
 from orchestrator.http.spooling import Form, spooled
 from orchestrator.ingestion.intake import qa_upload, text_upload
@@ -141,7 +142,7 @@ async def website(app: App, caller: Caller, body: WebsiteRequest, key: Key = Non
 async def job(
     app: App,
     job_id: str,
-    after: Annotated[int, Query(ge=0, description="`next` of the page before.")] = 0,
+    after: Annotated[int, Query(ge=0, le=MAX_NUMBER, description="`next` of the page before.")] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> JobView:
     """Where a batch or a crawl stands, and a page of its items."""

@@ -33,6 +33,8 @@ IDLE_S: Final = 0.25
 RETRY_S: Final = 1.0
 LATER_S: Final = 20.0
 """For so long, for each attempt, a document stays back whose own file or parser is out of reach."""
+TOGETHER_S: Final = 2.0
+"""So long documents wait for others of their batch, to be published together."""
 OUTAGE_S: Final = 5.0
 """For so long where no document came to its end lately: then nothing may be within reach."""
 OUTAGE: Final = 3
@@ -182,21 +184,28 @@ class Worker:
         return len(jobs)
 
     async def _work(self, jobs: Sequence[Job], config: WorkspaceConfig, embedder: Embedder) -> None:
-        """Bring the jobs to their end; those that are held up do not hold up the others.
+        """Bring the jobs to their end; those that are slow or held up do not hold up the others.
 
         Raises:
             Unavailable: when none came to its end: then it is not for what they are.
         """
         held: list[_Held] = []
+        tasks = self._preparing(jobs, config, embedder, held)
         try:
-            ready = await self._prepare_all(jobs, config, embedder, held)
-        except Unavailable:
+            while tasks:
+                await asyncio.wait(tasks, timeout=TOGETHER_S)
+                done = [task for task in tasks if task.done()]
+                tasks = [task for task in tasks if task not in done]
+                ready = [one for task in done if (one := task.result())]
+                if ready:
+                    await self._publish(ready, embedder)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            if len(held) < len(jobs) and not tasks:
+                self._ended_at = time.monotonic()
             await self._put_off(held)
-            raise
-        await self._publish(ready, embedder)
-        if len(held) < len(jobs):
-            self._ended_at = time.monotonic()
-        await self._put_off(held)
 
     async def _put_off(self, held: Sequence[_Held]) -> None:
         """Come back to these later; it is an attempt while others come to their end."""
@@ -215,17 +224,16 @@ class Worker:
                 return True
         return False
 
-    async def _prepare_all(
+    def _preparing(
         self,
         jobs: Sequence[Job],
         config: WorkspaceConfig,
         embedder: Embedder,
         held: list[_Held],
-    ) -> list[_Prepared]:
-        """Those that are ready; the others have ended, or are `held`.
+    ) -> list[asyncio.Task[_Prepared | None]]:
+        """A task for each job: it is ready, has ended, or is `held`.
 
-        Raises:
-            Unavailable: when the first few are held up, or all.
+        One raises `Unavailable` when the first few are held up, or all.
         """
         ended = 0
 
@@ -241,13 +249,7 @@ class Worker:
                 raise found.error
             return None
 
-        tasks = [asyncio.create_task(in_turn(job)) for job in jobs]
-        try:
-            return [one for task in tasks if (one := await task)]
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        return [asyncio.create_task(in_turn(job)) for job in jobs]
 
     async def _prepare(
         self, job: Job, config: WorkspaceConfig, embedder: Embedder

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -27,6 +28,7 @@ from pydantic_settings import (
     EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
 )
 
 from orchestrator.domain.errors import Misconfigured
@@ -258,7 +260,7 @@ def load(**overrides: Any) -> Settings:
         Misconfigured: with a sentence that says what is wrong, and what was probably meant.
     """
     _refuse_strays()
-    environment = {k: v for k, v in EnvSettingsSource(Settings)().items() if v is not None}
+    environment = _environment()
     profile = str(overrides.get("profile") or environment.get("profile") or DEFAULT_PROFILE)
     merged = _merge(_profile(profile), environment)
     merged = _merge(merged, {k: v for k, v in overrides.items() if v is not None})
@@ -266,6 +268,19 @@ def load(**overrides: Any) -> Settings:
         return Settings(**{**merged, "profile": profile})
     except ValidationError as error:
         raise Misconfigured(explain(error)) from error
+
+
+def _environment() -> dict[str, Any]:
+    try:
+        return {k: v for k, v in EnvSettingsSource(Settings)().items() if v is not None}
+    except SettingsError as error:
+        field = re.findall('"([^"]*)"', str(error))[0]
+        given = [
+            one for one in sorted(os.environ) if one.upper().startswith(f"{PREFIX}{field}".upper())
+        ]
+        raise Misconfigured(
+            f'{" or ".join(given)} is not JSON: a list is written as \'["one", "another"]\''
+        ) from error
 
 
 def profiles_folder() -> Path:

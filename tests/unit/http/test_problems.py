@@ -9,6 +9,7 @@ import pytest
 
 from orchestrator.domain import errors
 from orchestrator.domain.answers import Done
+from orchestrator.http import problems
 from tests.unit.http.conftest import ANSWER
 
 JSON = {"content-type": "application/json"}
@@ -201,3 +202,13 @@ async def test_after_a_defect_the_service_goes_on(service):
     service.answering.events = [Done(ANSWER)]
 
     assert (await service.ask()).status_code == 200
+
+
+def test_what_was_sent_is_not_in_the_log_of_a_defect(capsys):
+    sent = "a secret \ud800"
+
+    problems.unexpected(UnicodeEncodeError("utf-8", sent, 9, 10, "surrogates not allowed"))
+
+    text = "".join(capsys.readouterr())
+    assert "UnicodeEncodeError" in text
+    assert "a secret" not in text

@@ -703,3 +703,26 @@ async def test_a_form_of_many_has_a_limit_of_its_own(data_dir):
 
     assert problem(beyond) == (413, "too_large")
     assert [one["code"] for one in job["items"]] == ["too_large", None]
+
+
+async def test_half_of_a_character_is_refused_in_a_text(http):
+    body = b'{"source_id": "t", "text": "a\\ud800b"}'
+    headers = {"content-type": "application/json"}
+
+    response = await http.post("/v1/documents:text", content=body, headers=headers)
+
+    assert (response.status_code, response.json()["field"]) == (422, "text")
+
+
+async def test_a_page_of_a_job_beyond_every_number_is_refused(http):
+    response = await http.get("/v1/jobs/any", params={"after": 10**30})
+
+    assert (response.status_code, response.json()["field"]) == (422, "after")
+
+
+async def test_two_files_are_not_one_document(http):
+    files = [("file", ("a.txt", b"One.")), ("file", ("b.txt", b"Two."))]
+
+    response = await http.post("/v1/documents", files=files)
+
+    assert (response.status_code, response.json()["field"]) == (422, "file")

@@ -524,6 +524,27 @@ async def test_as_many_documents_are_parsed_at_once_as_there_are_processes(paral
     assert [one.document_id for one in office.published[0]] == [f"d{n}" for n in range(8)]
 
 
+async def test_a_slow_document_does_not_hold_up_those_of_its_batch_that_are_ready(monkeypatch):
+    class Waiting(Slow):
+        async def parse(self, file, media_type, **_):
+            if file.read_text() == "Slow.":
+                await done.wait()
+            return ParsedDocument(file.read_text())
+
+    monkeypatch.setattr(worker_module, "TOGETHER_S", 0.01)
+    done, office = asyncio.Event(), Office(Waiting(), parallel=2)
+    office.hand_in("slow", b"Slow.")
+    for number in range(3):
+        office.hand_in(f"d{number}", f"Text {number}.".encode())
+    working = asyncio.create_task(office.worker.step())
+
+    await until(lambda: set(published(office)) == {"d0", "d1", "d2"})
+    done.set()
+    await working
+
+    assert "slow" in published(office)
+
+
 @hurried
 async def test_how_far_documents_are_is_written_with_the_renewal_of_their_claims():
     class Long(Slow):

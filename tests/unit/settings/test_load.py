@@ -407,3 +407,10 @@ def test_the_fingerprint_changes_with_every_option_of_a_backend(env, variables):
     env(**variables)
 
     assert load().fingerprint != before
+
+
+@pytest.mark.parametrize("name", ["RAG_SOURCES__ROOTS", "RAG_HTTP__CORS_ORIGINS"])
+def test_a_list_that_is_not_json_is_told_in_a_sentence(env, name):
+    env(**{name: "/srv/documents"})
+
+    assert refused() == f"{name} is not JSON: a list is written as '[\"one\", \"another\"]'"
