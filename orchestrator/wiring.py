@@ -217,7 +217,12 @@ def _health(parts: Parts, library: Library) -> Health:
         stores.blobs,
         parts.backends.caches,
         library,
-        {"parser": parts.parsers, "scanner": parts.scanner, "queue": stores.queue},
+        {
+            "parser": parts.parsers,
+            "scanner": parts.scanner,
+            "queue": stores.queue,
+            "ingestion": parts.telemetry,
+        },
     )
 
 

@@ -7,11 +7,10 @@ import json
 import os
 import shutil
 import struct
-import tempfile
 import zlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -22,6 +21,7 @@ from tantivy import Filter, Index, Occur, Query, SchemaBuilder, TextAnalyzerBuil
 from adapters.analysis import STOP_WORDS
 from adapters.folders import IndexFolders
 from adapters.masks import Masks
+from adapters.scratch import scratch
 from orchestrator.domain.errors import Unavailable
 from orchestrator.domain.identity import Scope
 from orchestrator.domain.passages import Hit
@@ -161,9 +161,9 @@ class TantivyStore:
         """Open what is stored if every file of it is intact, else begin anew."""
         with (
             self._folders.using(key) as stored,
-            tempfile.TemporaryDirectory(prefix="rag-tantivy-") as scratch,
+            nullcontext() if persist else scratch("rag-tantivy-") as temporary,
         ):
-            folder = stored if persist else Path(scratch) / "index"
+            folder = temporary / "index" if temporary else stored
             if not persist:
                 await asyncio.to_thread(_copy, stored, folder)
             index = await asyncio.to_thread(_opened, folder, visibility)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import time
+from typing import Final
+
 import structlog
 
-from orchestrator.domain.errors import RagError
+from orchestrator.domain.errors import RagError, Unavailable
 from orchestrator.ingestion.pace import Pace
 from orchestrator.ingestion.worker import Ingested
 from orchestrator.telemetry.metrics import FORMATS, Metrics
 
 log = structlog.get_logger(__name__)
+
+
+LATELY_S: Final = 15.0
 
 
 class Telemetry:
@@ -18,6 +24,7 @@ class Telemetry:
     def __init__(self, metrics: Metrics) -> None:
         self.metrics = metrics
         self.pace = Pace()
+        self._waits: tuple[float, str] = (-LATELY_S, "")
 
     def dropped(self, workspace: str, chunk_id: int) -> None:
         """Count and log a chunk that hydration had to hold back."""
@@ -30,6 +37,7 @@ class Telemetry:
 
     def ingested(self, one: Ingested) -> None:
         """Count a document's outcome, bytes and seconds, and log why it failed."""
+        self._waits = (-LATELY_S, "")
         kind = FORMATS.get(one.media_type, "other")
         self.metrics.documents.labels(one.outcome, kind).inc()
         self.metrics.ingestion_bytes.labels(kind).inc(one.size)
@@ -50,6 +58,17 @@ class Telemetry:
         """Log a path or URL that could not be read, for a reason that nobody foresaw."""
         log.error("errand_failed", place=place, error=repr(error), exc_info=error)
 
+    async def ping(self) -> None:
+        """Say what ingestion waits for, if it did lately and has not come on since.
+
+        Raises:
+            Unavailable: when it does.
+        """
+        at, what = self._waits
+        if time.monotonic() - at < LATELY_S:
+            raise Unavailable("ingestion", what)
+
     def worker_waits(self, error: RagError) -> None:
         """Log what the worker waits for."""
+        self._waits = (time.monotonic(), error.detail)
         log.warning("worker_waits", error=error.detail)

@@ -179,6 +179,7 @@ async def test_a_service_that_lacks_nothing_is_ready(http):
             "parser": "up",
             "scanner": "up",
             "queue": "up",
+            "ingestion": "up",
         },
         "version": __version__,
     }

@@ -413,4 +413,4 @@ def test_the_fingerprint_changes_with_every_option_of_a_backend(env, variables):
 def test_a_list_that_is_not_json_is_told_in_a_sentence(env, name):
     env(**{name: "/srv/documents"})
 
-    assert refused() == f"{name} is not JSON: a list is written as '[\"one\", \"another\"]'"
+    assert refused() == f'{name} is not JSON: a list is written as \'["one", "another"]\''

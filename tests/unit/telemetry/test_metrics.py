@@ -108,3 +108,15 @@ def test_troubles_of_background_work_are_logged(metrics, capsys):
         "ValueError('a defect')",
     ):
         assert word in text
+
+
+async def test_what_ingestion_waits_for_is_told_until_it_comes_on(metrics):
+    telemetry = Telemetry(metrics)
+    await telemetry.ping()
+
+    telemetry.worker_waits(Unavailable("catalog", "database or disk is full"))
+    with pytest.raises(Unavailable, match="disk is full"):
+        await telemetry.ping()
+    telemetry.ingested(Ingested("d1", "text/plain", 10))
+
+    await telemetry.ping()
