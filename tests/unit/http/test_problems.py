@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextvars import copy_context
 
 import pytest
 
@@ -207,7 +208,8 @@ async def test_after_a_defect_the_service_goes_on(service):
 def test_what_was_sent_is_not_in_the_log_of_a_defect(capsys):
     sent = "a secret \ud800"
 
-    problems.unexpected(UnicodeEncodeError("utf-8", sent, 9, 10, "surrogates not allowed"))
+    error = UnicodeEncodeError("utf-8", sent, 9, 10, "surrogates not allowed")
+    copy_context().run(problems.unexpected, error)  # it begins a trace
 
     text = "".join(capsys.readouterr())
     assert "UnicodeEncodeError" in text
