@@ -69,11 +69,14 @@ class Elsewhere:
 
 @pytest.fixture
 def halting(world: World) -> Iterator[Halting]:
-    worker = world.service.application.worker
-    worker._parsers = halting = Halting(worker._parsers)
+    workers: list[Any] = list(world.service.application.workers)
+    halting = Halting(workers[0]._parsers)
+    for worker in workers:  # whichever takes it
+        worker._parsers = halting
     yield halting
     halting.on.set()
-    worker._parsers = halting.inner
+    for worker in workers:
+        worker._parsers = halting.inner
 
 
 @pytest.fixture
