@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from types import SimpleNamespace
 
+from orchestrator import health as health_module
 from orchestrator.domain.errors import Unavailable
 from orchestrator.health import Health
 
@@ -74,3 +75,16 @@ async def test_background_work_that_has_ended_is_down():
 
     assert (report.ready, report.down) == (False, ["worker"])
     assert report.states["worker"] == "has stopped"
+
+
+async def test_what_does_not_answer_in_time_is_down(monkeypatch):
+    class Hanging:
+        async def ping(self):
+            await asyncio.sleep(600)
+
+    monkeypatch.setattr(health_module, "PATIENCE_S", 0.01)
+
+    report = await health(caches={"default": Hanging()}).report()
+
+    assert report.states["cache"] == "down: it does not answer within 0.01 s"
+    assert report.ready

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import subprocess
 import sys
 
 import pytest
@@ -163,4 +164,24 @@ def test_a_reporter_whose_listener_is_gone_goes_on():
     reading, writing = os.pipe()
     os.close(reading)
     with os.fdopen(writing, "wb", buffering=0) as sink:
+        with pytest.raises(BrokenPipeError):
+            sink.write(b"nobody reads this")
         Reporter(Metrics(CollectorRegistry()), sink).ready()
+
+        assert not sink.closed
+
+
+def test_a_worker_process_imports_nothing_from_the_folder_it_is_started_in(tmp_path):
+    (tmp_path / "queue.py").write_text("raise SystemExit('imported from the folder')")
+    command = [*workforce_module.COMMAND[:2], "-c", "import queue, orchestrator; print('sound')"]
+
+    ended = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env=workforce_module._environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert ended.stdout == "sound\n", ended.stderr

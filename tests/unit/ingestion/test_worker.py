@@ -236,6 +236,8 @@ async def test_one_that_is_alone_in_its_workspace_holds_up_no_other(office):
     await until(lambda: set(published(office)) == {"good"}, seconds=RETRY_S * 5)
     await ended(working)
 
+    assert list(office.postponed) == ["bad"]
+
 
 async def test_what_is_embedded_of_a_long_document_is_kept_part_by_part(office, monkeypatch):
     monkeypatch.setattr(worker_module, "EMBEDDED", 2)
