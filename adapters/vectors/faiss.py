@@ -1,16 +1,21 @@
-"""A vector index in FAISS: exact inner product, with a checked snapshot on disk."""
+"""A vector index in FAISS: exact while it is small, then inverted lists and an exact rest."""
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
+import contextlib
 import json
 import os
+import secrets
+import sys
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
+from weakref import WeakKeyDictionary
 
 import faiss
 import numpy as np
@@ -18,137 +23,380 @@ import structlog
 
 from adapters.folders import IndexFolders
 from adapters.masks import Masks
+from adapters.vectors.lists import InvertedLists, Mask, Sight
+from adapters.vectors.rows import ERASED, Slots, VectorRows, remove
+from adapters.vectors.training import Order, Outcome
 from orchestrator.domain.identity import Scope
 from orchestrator.domain.passages import Hit
-from orchestrator.ports.arrays import Ids, Vector
-from orchestrator.ports.indexes import IndexKey, Visibility
+from orchestrator.ports.arrays import Ids, Vector, Vectors
+from orchestrator.ports.indexes import IndexKey, Selection, Visibility
 
 log = structlog.get_logger(__name__)
 Result = TypeVar("Result")
 
 MANIFEST: Final = "manifest.json"
+FORMAT: Final = 2
 READ_ATTEMPTS: Final = 3
+DAMAGE: Final = (ValueError, KeyError, TypeError, RuntimeError, OSError)
+"""What reading damaged files may raise, FAISS's own errors (RuntimeError) among them."""
+ROOT: Final = Path(__file__).resolve().parents[2]
+
+EXACT_UNTIL: Final = 50_000
+"""So many vectors are scanned in about three milliseconds."""
+SCANNED: Final = 20_000
+"""Up to so many vectors that may be seen, all of them are compared, whatever lists there are."""
+REST: Final = 4
+"""The lists are made anew when what they lack is more than this part of them, as is waste."""
+SPARE: Final = 32
+"""Beyond those wanted, so many are compared exactly: eight bits blur the order a little."""
+AGAIN_S: Final = 60.0
+"""How long after a failure training is tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """From how many vectors on lists are trained, by how many threads, and how nicely."""
+
+    exact_until: int = EXACT_UNTIL
+    threads: int = 0
+    niceness: int = 10
 
 
 class FaissVectors:
-    """`orchestrator.ports.indexes.VectorIndex`; one thread of its own does all the work."""
+    """`orchestrator.ports.indexes.VectorIndex`; one thread of its own does all the work.
+
+    Rows (`adapters.vectors.rows`) are the log of what was added and removed, lists
+    (`adapters.vectors.lists`) a snapshot of most of it, made by another process: what they do not
+    cover is compared with the question one by one.
+    """
 
     def __init__(
-        self, key: IndexKey, visibility: Visibility, folder: Path, *, persist: bool
+        self,
+        key: IndexKey,
+        visibility: Visibility,
+        folder: Path,
+        *,
+        persist: bool,
+        training: Training,
     ) -> None:
         self._visibility = visibility
         self._folder = folder
         self._persist = persist
+        self._plan = training
+        self._dimension = key.dimension
         self._masks = Masks()
-        self._ids: Ids = np.empty(0, np.int64)
-        self._index: faiss.Index = faiss.IndexFlatIP(key.dimension)
+        self._sights: WeakKeyDictionary[Selection, tuple[object, Sight]] = WeakKeyDictionary()
+        self._rows = VectorRows(key.dimension, writes=False)
+        self._lists: InvertedLists | None = None
+        self._uncovered: Slots = np.empty(0, np.int64)
+        self._trained_for = 0
+        self._trainer: asyncio.Task[None] | None = None
+        self._not_before = 0.0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="faiss")
 
     async def load(self) -> None:
-        """Read the snapshot, if there is one for this dimension and it is intact."""
+        """Open what is stored, if it is of this dimension; what is damaged is not held."""
         await self._run(self._load)
 
     async def close(self) -> None:
-        """Let the thread finish."""
+        """End what is being trained, and let the thread finish."""
+        if self._trainer:
+            self._trainer.cancel()
+            await asyncio.gather(self._trainer, return_exceptions=True)
+        await self._run(self._rows.close)
         await asyncio.to_thread(self._thread.shutdown)
 
     async def held(self) -> Ids:
-        """The ids in the index; FAISS keeps them in the order of their addition."""
-        return np.sort(self._ids)
+        """The ids of the slots in use."""
+        ids = self._rows.ids
+        return np.sort(ids[ids != ERASED])
 
     async def apply(self, ids: Ids, contents: Sequence[Vector], *, remove: Ids) -> None:
-        """Remove what goes or is replaced, then append."""
+        """Blank what goes or is replaced, then append."""
         await self._run(lambda: self._apply(ids, contents, remove))
+        self._train_if_due()
 
     async def search(self, question: Vector, *, scope: Scope, limit: int) -> Sequence[Hit]:
-        """Scan what the scope may see."""
+        """Scan few, look into the nearest lists of many; scores are exact either way."""
         return await self._run(lambda: self._search(question, scope, limit))
 
     async def save(self) -> None:
-        """Write the next snapshot beside the present one, then point the manifest to it."""
+        """Wait until the rows are on disk."""
         if self._persist:
             await self._run(self._save)
+            self._train_if_due()
+
+    async def faults(self) -> Sequence[str]:
+        """Read everything that is kept, and compare it with its checksums."""
+        return await self._run(self._faults)
+
+    async def trained(self) -> None:
+        """Return when no lists are being made."""
+        while self._trainer and not self._trainer.done():
+            await asyncio.wait([self._trainer])
 
     async def _run(self, work: Callable[[], Result]) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
+    # What follows runs on the thread.
+
     def _apply(self, ids: Ids, contents: Sequence[Vector], remove: Ids) -> None:
-        stay = ~np.isin(self._ids, np.concatenate([ids, remove]))
-        if not stay.all():
-            self._index.remove_ids(faiss.IDSelectorBatch(np.flatnonzero(~stay)))
+        self._require_rows()
+        gone = np.concatenate([ids, remove])
+        slots = np.flatnonzero(np.isin(self._rows.ids, gone)) if len(self._rows.ids) else gone[:0]
+        if len(slots):
+            if self._lists:
+                self._lists.erase(slots)
+            self._rows.erase(slots)
         if len(ids):
-            self._index.add(np.ascontiguousarray(contents, np.float32))
-        self._ids = np.concatenate([self._ids[stay], ids])
+            self._rows.append(ids, np.asarray(contents, np.float32))
 
     def _search(self, question: Vector, scope: Scope, limit: int) -> Sequence[Hit]:
-        allowed = self._masks.allowed(self._ids, self._visibility.select(scope))
-        count = min(limit, int(allowed.sum()))
-        if count == 0:
+        selection = self._visibility.select(scope)
+        allowed = self._masks.allowed(self._rows.ids, selection)
+        seen = int(np.count_nonzero(allowed))
+        if seen == 0:
             return []
-        parameters = None
-        if not allowed.all():
-            bits = np.packbits(allowed, bitorder="little")
-            parameters = faiss.SearchParameters(sel=faiss.IDSelectorBitmap(bits))  # type: ignore[call-arg, arg-type]  # added at run time
-        scores, places = self._index.search(question.reshape(1, -1), count, params=parameters)
+        question = np.ascontiguousarray(question, np.float32)
+        if seen <= SCANNED and seen * REST < len(allowed):
+            slots = np.flatnonzero(allowed)
+            scores = self._rows.gather(slots) @ question
+        else:
+            slots, scores = self._candidates(question, selection, allowed, min(limit, seen))
+        best = np.lexsort((self._rows.ids[slots], -scores))[:limit]
         return [
-            Hit(int(self._ids[place]), float(score))
-            for place, score in zip(places[0], scores[0], strict=True)
-            if place >= 0
+            Hit(chunk_id, score)
+            for chunk_id, score in zip(
+                self._rows.ids[slots[best]].tolist(), scores[best].tolist(), strict=True
+            )
         ]
 
+    def _candidates(
+        self, question: Vector, selection: Selection, allowed: Mask, count: int
+    ) -> tuple[Slots, Vector]:
+        """The best of the rest, by scanning it, and probably the best of the lists."""
+        start, found = 0, []
+        if self._lists:
+            start = self._lists.slots
+            near = self._lists.search(question, self._sight(selection, allowed), count + SPARE)
+            left_out = self._uncovered[allowed[self._uncovered]]
+            slots = np.sort(np.concatenate([near, left_out]))
+            found.append((slots, self._rows.gather(slots) @ question))
+        for first, rows in self._rows.stretches(start):
+            found.append(_scan(question, rows, allowed[first : first + len(rows)], count, first))
+        return (
+            np.concatenate([slots for slots, _ in found]),
+            np.concatenate([scores for _, scores in found]),
+        )
+
+    def _sight(self, selection: Selection, allowed: Mask) -> Sight:
+        assert self._lists
+        known, sight = self._sights.get(selection, (None, None))
+        if known is not allowed or sight is None:
+            sight = self._lists.sight(allowed)
+            self._sights[selection] = (allowed, sight)
+        return sight
+
+    def _require_rows(self) -> None:
+        """Files to write to, made by the first change."""
+        if self._persist and not self._rows.name:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            rows = VectorRows(self._dimension, writes=True)
+            rows.create(self._folder)
+            self._rows = rows
+            self._name_files()
+
     def _save(self) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        content = faiss.serialize_index(self._index).tobytes()
-        ids = self._ids.tobytes()
-        digest = _digest(content, ids)
-        name = f"index-{digest[:16]}"
-        _write(self._folder / f"{name}.faiss", content)
-        _write(self._folder / f"{name}.ids", ids)
-        manifest = {"name": name, "sha256": digest, "chunks": len(self._ids)}
-        _write(self._folder / MANIFEST, json.dumps(manifest).encode())
-        for old in self._folder.glob("index-*"):
-            if not old.name.startswith(name):
-                old.unlink()
+        if self._rows.name:
+            self._rows.flush()
+            self._name_files()
+
+    def _name_files(self) -> None:
+        """Point the manifest to the files in use; no other file counts from then on."""
+        lists = self._lists and {
+            "name": self._lists.name,
+            "slots": self._lists.slots,
+            "trained_for": self._trained_for,
+        }
+        manifest = {
+            "format": FORMAT,
+            "dimension": self._dimension,
+            "rows": self._rows.name,
+            "slots": len(self._rows.ids),
+            "lists": lists,
+        }
+        path = self._folder / MANIFEST
+        beside = path.with_suffix(".part")
+        with beside.open("wb") as file:
+            file.write(json.dumps(manifest).encode())
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
 
     def _load(self) -> None:
         for _ in range(READ_ATTEMPTS):
             try:
                 return self._read()
             except FileNotFoundError:  # replaced by the process that holds the lease
+                reason = "files missing"
                 continue
-            except (ValueError, KeyError, TypeError, RuntimeError, OSError) as error:
-                log.warning("index_corrupt", index="faiss", reason=str(error), action="rebuilding")
-                return None
-        log.warning("index_corrupt", index="faiss", reason="files missing", action="rebuilding")
+            except DAMAGE as error:
+                reason = str(error)
+                break
+        log.warning("index_corrupt", index="faiss", reason=reason, action="rebuilding")
+        self._rows = VectorRows(self._dimension, writes=False)
+        self._lists = None
         return None
 
     def _read(self) -> None:
         if not (self._folder / MANIFEST).exists():
+            self._tidy()
             return
         manifest = json.loads((self._folder / MANIFEST).read_bytes())
-        content = (self._folder / f"{manifest['name']}.faiss").read_bytes()
-        ids = (self._folder / f"{manifest['name']}.ids").read_bytes()
-        if _digest(content, ids) != manifest["sha256"]:
-            raise ValueError("the checksum of the snapshot does not match")
-        index = faiss.deserialize_index(np.frombuffer(content, np.uint8))
-        if index.d != self._index.d:
-            raise ValueError(f"the snapshot has {index.d} dimensions, not {self._index.d}")
-        self._index, self._ids = index, np.frombuffer(ids, np.int64)
+        if manifest["format"] != FORMAT or manifest["dimension"] != self._dimension:
+            raise ValueError("the index is of another format or dimension")
+        rows = VectorRows(self._dimension, writes=self._persist)
+        damaged = rows.load(self._folder, manifest["rows"])
+        lost = max(0, manifest["slots"] - len(rows.ids)) + damaged
+        lists = self._read_lists(manifest["lists"], len(rows.ids))
+        rest = rows.live[rows.live >= (lists.slots if lists else 0)]
+        torn = rows.damaged(rest)
+        if len(torn):
+            rows.erase(torn)
+        if lost + len(torn):
+            log.warning(
+                "index_corrupt", index="faiss", lost=lost + len(torn), action="rebuilding them"
+            )
+        self._adopt(rows, lists, (manifest["lists"] or {}).get("trained_for", 0))
+        self._tidy()
+
+    def _read_lists(self, named: dict[str, Any] | None, slots: int) -> InvertedLists | None:
+        if named is None:
+            return None
+        try:
+            if named["slots"] > slots:  # which the rows lost
+                return None
+            return InvertedLists(
+                self._folder,
+                named["name"],
+                dimension=self._dimension,
+                slots=named["slots"],
+                writes=self._persist,
+            )
+        except DAMAGE as error:
+            log.warning("index_corrupt", index="faiss", reason=str(error), action="rebuilding")
+            return None
+
+    def _adopt(self, rows: VectorRows, lists: InvertedLists | None, trained_for: int) -> None:
+        self._rows, self._lists, self._trained_for = rows, lists, trained_for
+        self._uncovered = np.empty(0, np.int64)
+        if lists:
+            self._uncovered = np.flatnonzero(~lists.covered & (rows.ids[: lists.slots] != ERASED))
+
+    def _tidy(self) -> None:
+        """Erase what a crash, or an earlier format, left beside the files in use."""
+        if self._persist and self._folder.exists():
+            names = [self._rows.name, self._lists.name if self._lists else ""]
+            remove(self._folder, [MANIFEST, *(f"{name}." for name in names if name)])
+
+    def _faults(self) -> Sequence[str]:
+        found = []
+        if damaged := len(self._rows.damaged(self._rows.live)):
+            found.append(f"{damaged} vectors are not what was written")
+        if self._lists and (lists := len(self._lists.damaged())):
+            found.append(f"{lists} lists are not what was written")
+        return found
+
+    # What follows makes lists, in a process of their own.
+
+    def _train_if_due(self) -> None:
+        idle = self._trainer is None or self._trainer.done()
+        if self._persist and idle and time.monotonic() >= self._not_before and self._due():
+            self._trainer = asyncio.create_task(self._train(), name="train lists")
+
+    def _due(self) -> bool:
+        rest = len(self._rows.ids) - (self._lists.slots if self._lists else 0)
+        rest += len(self._uncovered)
+        listed = self._lists.slots if self._lists else 0
+        return rest >= max(self._plan.exact_until, listed // REST)
+
+    async def _train(self) -> None:
+        began = time.monotonic()
+        try:
+            await self._run(self._rows.flush)
+            before = self._rows.ids
+            order = self._ordered(before)
+            outcome = await _carried_out(order)
+            await self._run(lambda: self._swap(order, outcome, before))
+        except (OSError, ValueError, RuntimeError) as error:
+            self._not_before = time.monotonic() + AGAIN_S
+            log.warning("index_training_failed", index="faiss", reason=str(error))
+            return
+        log.info(
+            "index_trained",
+            index="faiss",
+            vectors=outcome.slots,
+            seconds=round(time.monotonic() - began, 1),
+        )
+
+    def _ordered(self, ids: Ids) -> Order:
+        waste = int(np.count_nonzero(ids == ERASED))
+        return Order(
+            folder=str(self._folder),
+            rows=self._rows.name,
+            slots=len(ids),
+            dimension=self._dimension,
+            target=f"lists-{secrets.token_hex(8)}",
+            compact=waste * REST > len(ids),
+            trained=self._lists.name if self._lists else None,
+            trained_for=self._trained_for,
+            niceness=self._plan.niceness,
+            threads=self._plan.threads or len(os.sched_getaffinity(0)),
+        )
+
+    def _swap(self, order: Order, outcome: Outcome, before: Ids) -> None:
+        """Use the new lists; what changed while they were made is made up for."""
+        rows, now = self._rows, self._rows.ids
+        died = np.flatnonzero((before != ERASED) & (now[: len(before)] == ERASED))
+        if outcome.rows != rows.name:
+            rows = VectorRows(self._dimension, writes=True)
+            rows.load(self._folder, outcome.rows)
+            died = np.searchsorted(np.flatnonzero(before != ERASED), died)
+            rows.erase(died)
+            fresh = np.arange(len(before), len(now))
+            fresh = fresh[now[fresh] != ERASED]
+            rows.append(now[fresh], self._rows.gather(fresh))
+            rows.flush()
+        lists = InvertedLists(
+            self._folder,
+            order.target,
+            dimension=self._dimension,
+            slots=outcome.slots,
+            writes=True,
+        )
+        lists.erase(died)
+        old = self._rows
+        self._adopt(rows, lists, outcome.trained_for)
+        self._name_files()
+        if old is not rows:
+            old.close()
+        self._tidy()
 
 
 class FaissStore:
     """`orchestrator.ports.indexes.VectorStore` below one folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, training: Training = Training()) -> None:
         self._folders = IndexFolders(folder)
+        self._plan = training
 
     @asynccontextmanager
     async def open(
         self, key: IndexKey, visibility: Visibility, *, persist: bool
     ) -> AsyncIterator[FaissVectors]:
-        """Load the snapshot; without `persist`, never write one."""
+        """Load what is stored; without `persist`, never write."""
         with self._folders.using(key) as folder:
-            index = FaissVectors(key, visibility, folder, persist=persist)
+            index = FaissVectors(key, visibility, folder, persist=persist, training=self._plan)
             try:
                 await index.load()
                 yield index
@@ -164,16 +412,66 @@ class FaissStore:
         await self._folders.drop(workspace)
 
 
-def _digest(content: bytes, ids: bytes) -> str:
-    digest = hashlib.sha256(content)
-    digest.update(ids)
-    return digest.hexdigest()
+def _scan(
+    question: Vector, rows: Vectors, allowed: Mask, count: int, first: int
+) -> tuple[Slots, Vector]:
+    """The best `count` of some rows, exactly; slots are counted from `first`."""
+    scores = np.empty(count, np.float32)
+    places = np.empty(count, np.int64)
+    selector = None
+    if not allowed.all():
+        bits = np.packbits(allowed, bitorder="little")
+        selector = faiss.IDSelectorBitmap(bits)
+    faiss.knn_inner_product(
+        faiss.swig_ptr(question),
+        faiss.swig_ptr(rows),
+        rows.shape[1],
+        1,
+        len(rows),
+        count,
+        faiss.swig_ptr(scores),
+        faiss.swig_ptr(places),
+        selector,
+    )
+    there = places >= 0
+    return places[there] + first, scores[there]
 
 
-def _write(path: Path, data: bytes) -> None:
-    beside = path.with_suffix(f"{path.suffix}.part")
-    with beside.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+async def _carried_out(order: Order) -> Outcome:
+    """Let another process do it; it ends when this one does, or when this is cancelled.
+
+    Raises:
+        RuntimeError: when it failed.
+    """
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-P",
+        "-m",
+        "adapters.vectors.training",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=_environment(),
+        start_new_session=True,
+    )
+    assert process.stdin
+    assert process.stdout
+    assert process.stderr
+    try:
+        process.stdin.write(json.dumps(asdict(order)).encode() + b"\n")
+        told, complaint = await asyncio.gather(process.stdout.read(), process.stderr.read())
+        if await process.wait():
+            raise RuntimeError(complaint.decode(errors="replace")[-500:])
+        return Outcome(**json.loads(told))
+    finally:
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+
+
+def _environment() -> dict[str, str]:
+    """This process's own; the packages are those of this process, wherever it was started."""
+    further = os.environ.get("PYTHONPATH")
+    paths = [str(ROOT), *([further] if further else [])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}

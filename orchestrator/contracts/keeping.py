@@ -183,7 +183,7 @@ class KeepingPromises:
             assert (await index.held()).tolist() == ids
 
     @pytest.mark.parametrize("harm", ["flipped", "cut short", "emptied", "garbled", "missing"])
-    async def test_whatever_file_is_damaged_the_index_is_whole_or_begins_anew(
+    async def test_whatever_file_is_damaged_the_index_lacks_what_was_in_it_and_takes_it_again(
         self,
         store: AnyStore,
         key: IndexKey,
@@ -209,8 +209,8 @@ class KeepingPromises:
             async with self.opened(store, key, ledger) as index:
                 assert (await index.held()).tolist() == ids, path
 
-        assert all(held in ([], ids) for held in outcomes.values()), outcomes
-        assert [] in outcomes.values()
+        assert all(set(held) <= set(ids) for held in outcomes.values()), outcomes
+        assert any(held != ids for held in outcomes.values())
 
     async def test_a_damaged_index_can_be_opened_without_the_lease(
         self, store: AnyStore, key: IndexKey, ledger: Ledger, content: Content, folder: Path
@@ -222,7 +222,7 @@ class KeepingPromises:
             _harm(folder / path, "garbled")
             damaged = files(folder)
             async with self.opened(store, key, ledger, persist=False) as index:
-                assert (await index.held()).tolist() in ([], ids), path
+                assert set((await index.held()).tolist()) <= set(ids), path
 
             assert files(folder) == damaged, path
 
