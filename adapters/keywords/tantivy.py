@@ -11,12 +11,23 @@ import zlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import structlog
-from tantivy import Filter, Index, Occur, Query, SchemaBuilder, TextAnalyzerBuilder, Tokenizer
+from tantivy import (
+    Filter,
+    Index,
+    Occur,
+    Query,
+    SchemaBuilder,
+    Searcher,
+    TextAnalyzerBuilder,
+    Tokenizer,
+)
 
 from adapters.analysis import STOP_WORDS
 from adapters.folders import IndexFolders
@@ -58,66 +69,78 @@ ANALYZER: Final = (
 )
 
 
+SPARE: Final = 50
+FURTHER: Final = 8
+"""How much more is ranked where what may be seen did not suffice."""
+TERM_COST: Final = 4
+"""To look up one id more costs about as much as to rank so many texts more."""
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """One commit as searches see it, with the ids that it holds, ascending."""
+
+    searcher: Searcher
+    ids: Ids
+
+
 class TantivyKeywords:
-    """`orchestrator.ports.indexes.KeywordIndex`; one thread of its own does all the work."""
+    """`orchestrator.ports.indexes.KeywordIndex`; one thread changes it, another searches."""
 
     def __init__(self, index: Index, visibility: Visibility) -> None:
         index.register_tokenizer("english", ANALYZER)
         self._index = index
         self._visibility = visibility
         self._masks = Masks()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="tantivy")
+        self._changing = ThreadPoolExecutor(1, thread_name_prefix="tantivy write")
+        self._searching = ThreadPoolExecutor(1, thread_name_prefix="tantivy read")
         self._writer = index.writer(HEAP_BYTES, 1)
-        self._searcher = index.searcher()
-        self._ids = self._stored()
+        searcher = index.searcher()
+        self._view = _View(searcher, _stored(searcher))
 
     async def close(self) -> None:
         """Wait for segment merges, and let go of the writer's lock."""
-        await self._run(self._writer.wait_merging_threads)
-        await asyncio.to_thread(self._thread.shutdown)
+        await _on(self._changing, self._writer.wait_merging_threads)
+        for threads in (self._changing, self._searching):
+            await asyncio.to_thread(threads.shutdown)
 
     async def held(self) -> Ids:
         """The ids in the last commit."""
-        return self._ids
+        return self._view.ids
 
     async def apply(self, ids: Ids, contents: Sequence[str], *, remove: Ids) -> None:
         """Delete and add in one commit."""
-        await self._run(lambda: self._apply(ids, contents, remove))
+        await _on(self._changing, lambda: self._apply(ids, contents, remove))
 
     async def search(self, question: str, *, scope: Scope, limit: int) -> Sequence[Hit]:
         """Any of the question's words; the query is built from tokens, never parsed."""
-        return await self._run(lambda: self._search(question, scope, limit))
+        return await _on(self._searching, lambda: self._search(question, scope, limit))
 
     async def save(self) -> None:
         """Commits are durable already."""
 
-    async def _run(self, work: Callable[[], Result]) -> Result:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
-
-    def _stored(self) -> Ids:
-        count = self._searcher.num_docs
-        if count == 0:
-            return np.empty(0, np.int64)
-        found = self._searcher.search(Query.all_query(), limit=count, count=False)
-        ids = self._searcher.fast_field_values("id", [address for _, address in found.hits])
-        return np.sort(np.array(ids, np.int64))
-
     def _apply(self, ids: Ids, contents: Sequence[str], remove: Ids) -> None:
-        replaced = np.intersect1d(self._ids, np.concatenate([ids, remove]))
-        for chunk_id in replaced.tolist():
+        held = self._view.ids
+        touched = np.union1d(ids, remove)
+        at = np.searchsorted(held, touched)
+        there = at < len(held)
+        there[there] = held[at[there]] == touched[there]
+        for chunk_id in touched[there].tolist():
             self._writer.delete_documents_by_term("id", chunk_id)
         for chunk_id, text in zip(ids.tolist(), contents, strict=True):
             self._writer.add_json(json.dumps({"id": chunk_id, "text": text}))
         self._writer.commit()
         self._index.reload()
-        self._searcher = self._index.searcher()
-        self._ids = np.union1d(np.setdiff1d(self._ids, replaced, assume_unique=True), ids)
+        left, new = np.delete(held, at[there]), np.unique(ids)
+        self._view = _View(self._index.searcher(), np.insert(left, np.searchsorted(left, new), new))
 
     def _search(self, question: str, scope: Scope, limit: int) -> Sequence[Hit]:
+        view = self._view
         question = question.encode("utf-8", "replace").decode()  # half a character is none
         words = dict.fromkeys(ANALYZER.analyze(question))
-        allowed = self._masks.allowed(self._ids, self._visibility.select(scope))
-        if not words or not allowed.any():
+        allowed = self._masks.allowed(view.ids, self._visibility.select(scope))
+        seen = int(np.count_nonzero(allowed))
+        if not words or not seen:
             return []
         any_word = Query.boolean_query(
             [
@@ -125,24 +148,17 @@ class TantivyKeywords:
                 for word in list(words)[:MAX_QUERY_TERMS]
             ]
         )
-        found = self._searcher.search(self._within(any_word, allowed), limit=limit, count=False)
-        ids = self._searcher.fast_field_values("id", [address for _, address in found.hits])
-        return [
-            Hit(int(chunk_id), score)
-            for chunk_id, (score, _) in zip(ids, found.hits, strict=True)
-            if chunk_id is not None
-        ]
-
-    def _within(self, query: Query, allowed: np.ndarray) -> Query:
-        if allowed.all():
-            return query
-        if allowed.mean() > 0.5:
-            hidden = Query.term_set_query(SCHEMA, "id", self._ids[~allowed].tolist())
-            return Query.boolean_query([(Occur.Must, query), (Occur.MustNot, hidden)])
-        seen = Query.term_set_query(SCHEMA, "id", self._ids[allowed].tolist())
-        return Query.boolean_query(
-            [(Occur.Must, query), (Occur.Must, Query.const_score_query(seen, 0.0))]
-        )
+        if seen == len(allowed):
+            return _hits(*_ranked(view, any_word, limit))
+        wanted = limit + SPARE + limit * len(allowed) // seen
+        if seen * TERM_COST < wanted:
+            return _hits(*_ranked(view, _within(any_word, view.ids[allowed]), limit))
+        while True:
+            ids, scores = _ranked(view, any_word, wanted)
+            shown = allowed[np.searchsorted(view.ids, ids)]
+            if np.count_nonzero(shown) >= limit or len(ids) < wanted:
+                return _hits(ids[shown][:limit], scores[shown][:limit])
+            wanted *= FURTHER
 
 
 class TantivyStore:
@@ -179,6 +195,39 @@ class TantivyStore:
     async def drop(self, workspace: str) -> None:
         """Erase the workspace's folder."""
         await self._folders.drop(workspace)
+
+
+async def _on(threads: ThreadPoolExecutor, work: Callable[[], Result]) -> Result:
+    return await asyncio.get_running_loop().run_in_executor(threads, work)
+
+
+def _stored(searcher: Searcher) -> Ids:
+    """The ids of everything in a commit, ascending."""
+    count = searcher.num_docs
+    if count == 0:
+        return np.empty(0, np.int64)
+    found = searcher.search(Query.all_query(), limit=count, count=False)
+    ids = searcher.fast_field_values("id", [address for _, address in found.hits])
+    return np.sort(np.array(ids, np.int64))
+
+
+def _ranked(view: _View, query: Query, limit: int) -> tuple[Ids, npt.NDArray[np.float64]]:
+    """The best `limit` of everything that a query finds: their ids, and their scores."""
+    hits = view.searcher.search(query, limit=limit, count=False).hits
+    ids = view.searcher.fast_field_values("id", [address for _, address in hits])
+    return np.array(ids, np.int64), np.array([score for score, _ in hits])
+
+
+def _hits(ids: Ids, scores: npt.NDArray[np.float64]) -> list[Hit]:
+    return [Hit(*one) for one in zip(ids.tolist(), scores.tolist(), strict=True)]
+
+
+def _within(query: Query, ids: Ids) -> Query:
+    """The query, asked of some ids alone."""
+    seen = Query.term_set_query(SCHEMA, "id", ids.tolist())
+    return Query.boolean_query(
+        [(Occur.Must, query), (Occur.Must, Query.const_score_query(seen, 0.0))]
+    )
 
 
 def _opened(folder: Path, visibility: Visibility) -> TantivyKeywords:

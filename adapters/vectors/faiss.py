@@ -62,6 +62,15 @@ class Training:
     niceness: int = 10
 
 
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """New lists, and the rows that they are of where those were written anew."""
+
+    rows: VectorRows | None
+    lists: InvertedLists
+    trained_for: int
+
+
 class FaissVectors:
     """`orchestrator.ports.indexes.VectorIndex`; one thread of its own does all the work.
 
@@ -327,7 +336,8 @@ class FaissVectors:
             before = self._rows.ids
             order = self._ordered(before)
             outcome = await _carried_out(order)
-            await self._run(lambda: self._swap(order, outcome, before))
+            made = await asyncio.to_thread(self._opened, order, outcome)
+            await self._run(lambda: self._swap(made, before))
         except (OSError, ValueError, RuntimeError) as error:
             self._not_before = time.monotonic() + AGAIN_S
             log.warning("index_training_failed", index="faiss", reason=str(error))
@@ -354,19 +364,12 @@ class FaissVectors:
             threads=self._plan.threads or len(os.sched_getaffinity(0)),
         )
 
-    def _swap(self, order: Order, outcome: Outcome, before: Ids) -> None:
-        """Use the new lists; what changed while they were made is made up for."""
-        rows, now = self._rows, self._rows.ids
-        died = np.flatnonzero((before != ERASED) & (now[: len(before)] == ERASED))
-        if outcome.rows != rows.name:
+    def _opened(self, order: Order, outcome: Outcome) -> _Made:
+        """What another process wrote, checked and mapped: not on the thread that searches."""
+        rows = None
+        if outcome.rows != order.rows:
             rows = VectorRows(self._dimension, writes=True)
             rows.load(self._folder, outcome.rows)
-            died = np.searchsorted(np.flatnonzero(before != ERASED), died)
-            rows.erase(died)
-            fresh = np.arange(len(before), len(now))
-            fresh = fresh[now[fresh] != ERASED]
-            rows.append(now[fresh], self._rows.gather(fresh))
-            rows.flush()
         lists = InvertedLists(
             self._folder,
             order.target,
@@ -374,11 +377,23 @@ class FaissVectors:
             slots=outcome.slots,
             writes=True,
         )
-        lists.erase(died)
-        old = self._rows
-        self._adopt(rows, lists, outcome.trained_for)
+        return _Made(rows, lists, outcome.trained_for)
+
+    def _swap(self, made: _Made, before: Ids) -> None:
+        """Use the new lists; what changed while they were made is made up for."""
+        old, now = self._rows, self._rows.ids
+        died = np.flatnonzero((before != ERASED) & (now[: len(before)] == ERASED))
+        if made.rows:
+            died = np.searchsorted(np.flatnonzero(before != ERASED), died)
+            made.rows.erase(died)
+            fresh = np.arange(len(before), len(now))
+            fresh = fresh[now[fresh] != ERASED]
+            made.rows.append(now[fresh], old.gather(fresh))
+            made.rows.flush()
+        made.lists.erase(died)
+        self._adopt(made.rows or old, made.lists, made.trained_for)
         self._name_files()
-        if old is not rows:
+        if made.rows:
             old.close()
         self._tidy()
 

@@ -4,26 +4,89 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from orchestrator.domain.filters import And, Condition, Filter, Metadata, Not
 from orchestrator.domain.identity import Scope
+from orchestrator.indexing.columns import Column, Mask
 from orchestrator.ports.arrays import Ids
 from orchestrator.ports.catalog import Delta, Rights, Row
 from orchestrator.ports.indexes import Selection
 
-Mask: TypeAlias = npt.NDArray[np.bool_]
 Who: TypeAlias = tuple[frozenset[str], str]
 """Groups, and filters as written out: `1` and `True` are equal, and not the same."""
+Granted: TypeAlias = tuple[Rights | None, ...]
+"""The rights of each document, by its place; none once it is deleted."""
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
 
 NEVER: Final = np.iinfo(np.int64).max
 REMEMBERED: Final = 256
+REMEMBERED_BYTES: Final = 64_000_000
+"""At most so much memory is kept for selections, but for the newest."""
+COLUMNS: Final = 32
+"""Fields of metadata that filters asked for lately."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Rights:
+    """What documents allow, and the columns of it that were asked for."""
+
+    granted: Granted = ()
+    groups: Column = field(default_factory=Column)
+    fields: OrderedDict[str, Column] = field(default_factory=OrderedDict)
+    allowed: OrderedDict[Who, Mask] = field(default_factory=OrderedDict)
+
+    def changed(self, rights: dict[int, Rights | None]) -> _Rights:
+        """The rights of some documents are others now."""
+        granted = list(self.granted) + [None] * (max(rights) + 1 - len(self.granted))
+        for place, one in rights.items():
+            granted[place] = one
+        return _Rights(
+            tuple(granted),
+            self.groups.changed({place: _groups(one) for place, one in rights.items()}),
+            OrderedDict(
+                (name, column.changed({p: _value(one, name) for p, one in rights.items()}))
+                for name, column in list(self.fields.items())
+            ),
+        )
+
+    def allow(self, scope: Scope, who: Who) -> Mask:
+        """For each document, whether the scope may see it, and asks for it."""
+        known = self.allowed.get(who)
+        if known is not None:
+            return known
+        groups = scope.principal.groups
+        mask = self.groups.where(repr(sorted(groups)), lambda acl: not groups.isdisjoint(acl))
+        if scope.filters is not None:
+            mask = mask & self._holds(scope.filters)
+        _remember(self.allowed, who, mask, most=REMEMBERED)
+        return mask
+
+    def _holds(self, wanted: Filter) -> Mask:
+        match wanted:
+            case Condition():
+                return self._column(wanted.field).where(
+                    repr(wanted), lambda value: wanted.matches({wanted.field: value})
+                )
+            case Not():
+                return ~self._holds(wanted.operand)
+        masks = np.stack([self._holds(one) for one in wanted.operands])
+        joined = np.logical_and if isinstance(wanted, And) else np.logical_or
+        mask: Mask = joined.reduce(masks)
+        return mask
+
+    def _column(self, name: str) -> Column:
+        column = self.fields.get(name)
+        if column is None:
+            column = Column(_value(one, name) for one in self.granted)
+            _remember(self.fields, name, column, most=COLUMNS)
+        return column
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,9 +98,19 @@ class _State:
     documents: npt.NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
     added: Ids = field(default_factory=lambda: np.empty(0, np.int64))
     removed: Ids = field(default_factory=lambda: np.empty(0, np.int64))
-    rights: tuple[Rights | None, ...] = ()
+    rights: _Rights = field(default_factory=_Rights)
     selections: OrderedDict[tuple[Who, int], Selection] = field(default_factory=OrderedDict)
-    allowed: OrderedDict[Who, Mask] = field(default_factory=OrderedDict)
+
+    def of(self, live: Mask) -> _State:
+        """The view without some chunks."""
+        return replace(
+            self,
+            ids=self.ids[live],
+            documents=self.documents[live],
+            added=self.added[live],
+            removed=self.removed[live],
+            selections=OrderedDict(),
+        )
 
 
 class Roster:
@@ -61,29 +134,37 @@ class Roster:
 
     def apply(self, delta: Delta) -> Ids:
         """Move to the delta's revision; the ids of chunks that were deleted by it."""
-        rights = self._granted(delta.documents)
-        state = self._merged(
-            [
-                row
-                for row in delta.rows
-                if row.generation == self._generation
-                and (row.removed is None or row.removed > self._forgotten)
-            ]
+        known = len(self._places)
+        state = replace(
+            self._state,
+            revision=delta.revision,
+            rights=self._granted(delta.documents),
+            selections=OrderedDict(),
         )
-        touched = [self._places[document.document_id] for document in delta.documents]
-        listed = np.array([row.chunk_id for row in delta.rows], np.int64)
-        dead = np.isin(state.documents, touched) & ~np.isin(state.ids, listed)
-        self._state = _keep(state, ~dead, delta.revision, rights)
-        deleted: Ids = state.ids[dead]
+        rows = [
+            row
+            for row in delta.rows
+            if row.generation == self._generation
+            and (row.removed is None or row.removed > self._forgotten)
+        ]
+        touched = [self._places[one.document_id] for one in delta.documents]
+        before = [place for place in touched if place < known]
+        deleted: Ids = np.empty(0, np.int64)
+        if before:
+            listed = np.array([row.chunk_id for row in delta.rows], np.int64)
+            dead = np.isin(state.documents, before) & ~np.isin(state.ids, listed)
+            deleted = state.ids[dead]
+            if len(deleted):
+                state = state.of(~dead)
+        self._state = self._merged(state, rows)
         return deleted
 
     def forget(self, revision: int) -> None:
         """Drop chunks that were superseded at or before the revision: nobody reads there now."""
-        state = self._state
         self._forgotten = max(self._forgotten, revision)
-        live = state.removed > revision
+        live = self._state.removed > revision
         if not live.all():
-            self._state = _keep(state, live, state.revision, state.rights)
+            self._state = self._state.of(live)
 
     def select(self, scope: Scope) -> Selection:
         """The chunks the scope may see at its revision, with the rights of now."""
@@ -94,11 +175,12 @@ class Roster:
             return found
         seen = (state.added <= scope.revision) & (state.removed > scope.revision)
         if len(state.ids):
-            allowed = state.allowed.get(who)
-            if allowed is None:
-                allowed = _remember(state.allowed, who, _allowed(state, scope))
-            seen &= allowed[state.documents]
-        return _remember(state.selections, (who, scope.revision), Selection(state.ids[seen]))
+            seen &= state.rights.allow(scope, who)[state.documents]
+        selection = Selection(state.ids if seen.all() else state.ids[seen])
+        most = max(1, REMEMBERED_BYTES // (selection.ids.nbytes + 1))
+        return _remember(
+            state.selections, (who, scope.revision), selection, most=min(REMEMBERED, most)
+        )
 
     def sees(self, chunk_id: int, scope: Scope) -> bool:
         """Whether the scope may see one chunk."""
@@ -106,76 +188,59 @@ class Roster:
         at = int(state.ids.searchsorted(chunk_id))
         if at == len(state.ids) or state.ids[at] != chunk_id:
             return False
-        right = state.rights[state.documents[at]]
+        right = state.rights.granted[state.documents[at]]
         return (
             right is not None
-            and state.added[at] <= scope.revision < state.removed[at]
+            and bool(state.added[at] <= scope.revision < state.removed[at])
             and not right.acl.isdisjoint(scope.principal.groups)
             and (scope.filters is None or scope.filters.matches(right.metadata))
         )
 
-    def _granted(self, documents: Sequence[Rights]) -> tuple[Rights | None, ...]:
+    def _granted(self, documents: Sequence[Rights]) -> _Rights:
         if not documents:
             return self._state.rights
-        rights = list(self._state.rights)
+        rights: dict[int, Rights | None] = {}
         for document in documents:
-            place = self._places.setdefault(document.document_id, len(rights))
-            if place == len(rights):
-                rights.append(None)
+            place = self._places.setdefault(document.document_id, len(self._places))
             rights[place] = None if document.deleted else document
-        return tuple(rights)
+        return self._state.rights.changed(rights)
 
-    def _merged(self, rows: Sequence[Row]) -> _State:
-        state = self._state
+    def _merged(self, state: _State, rows: Sequence[Row]) -> _State:
         if not rows:
             return state
         ids = np.array([row.chunk_id for row in rows], np.int64)
         removed = np.array(
             [NEVER if row.removed is None else row.removed for row in rows], np.int64
         )
-        new = ~np.isin(ids, state.ids)
-        before = state.removed.copy()
-        before[np.searchsorted(state.ids, ids[~new])] = removed[~new]
+        at = np.searchsorted(state.ids, ids)
+        new = at == len(state.ids)
+        new[~new] = state.ids[at[~new]] != ids[~new]
+        before = state.removed
+        if not new.all():
+            before = before.copy()
+            before[at[~new]] = removed[~new]
         fresh = [row for row, is_new in zip(rows, new, strict=True) if is_new]
-        return _State(
+        places = np.array([self._places[row.document_id] for row in fresh], np.int32)
+        added = np.array([row.added for row in fresh], np.int64)
+        return replace(
+            state,
             ids=np.concatenate([state.ids, ids[new]]),
-            documents=np.concatenate(
-                [state.documents, np.array([self._places[r.document_id] for r in fresh], np.int32)]
-            ),
-            added=np.concatenate([state.added, np.array([r.added for r in fresh], np.int64)]),
+            documents=np.concatenate([state.documents, places]),
+            added=np.concatenate([state.added, added]),
             removed=np.concatenate([before, removed[new]]),
         )
 
 
-def _keep(state: _State, live: Mask, revision: int, rights: tuple[Rights | None, ...]) -> _State:
-    if live.all():
-        return _State(revision, state.ids, state.documents, state.added, state.removed, rights)
-    return _State(
-        revision,
-        state.ids[live],
-        state.documents[live],
-        state.added[live],
-        state.removed[live],
-        rights,
-    )
+def _groups(right: Rights | None) -> tuple[str, ...]:
+    return tuple(sorted(right.acl)) if right else ()
 
 
-def _allowed(state: _State, scope: Scope) -> Mask:
-    groups, filters = scope.principal.groups, scope.filters
-    return np.fromiter(
-        (
-            right is not None
-            and not right.acl.isdisjoint(groups)
-            and (filters is None or filters.matches(right.metadata))
-            for right in state.rights
-        ),
-        bool,
-        len(state.rights),
-    )
+def _value(right: Rights | None, name: str) -> Metadata | object:
+    return right.metadata.get(name) if right else None
 
 
-def _remember(memory: OrderedDict[Key, Value], key: Key, value: Value) -> Value:
+def _remember(memory: OrderedDict[Key, Value], key: Key, value: Value, *, most: int) -> Value:
     memory[key] = value
-    while len(memory) > REMEMBERED:
+    while len(memory) > most:
         memory.popitem(last=False)
     return value

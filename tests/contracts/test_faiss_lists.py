@@ -62,8 +62,6 @@ def the(folder: Path, ending: str) -> Path:
     return path
 
 
-
-
 async def recall(
     index: FaissVectors, ledger: Ledger, vectors: dict[int, np.ndarray], **scope
 ) -> float:
@@ -263,9 +261,7 @@ async def test_training_that_is_killed_is_told_and_tried_again(
         with capture_logs() as logs:
             ids = ledger.publish(2000)
             await index.apply(ids_of(ids), list(clustered(2000, 1)), remove=NOTHING)
-            while not (children := trainers()):
-                await asyncio.sleep(0.005)
-            for child in children:
+            for child in await training():
                 os.kill(child, signal.SIGKILL)
             await index.trained()
         assert [entry["event"] for entry in logs] == ["index_training_failed"]
@@ -280,12 +276,18 @@ async def test_closing_ends_what_is_being_trained(opened, ledger, tmp_path):
     async with opened() as index:
         ids = ledger.publish(2000)
         await index.apply(ids_of(ids), list(clustered(2000, 1)), remove=NOTHING)
-        while not trainers():
-            await asyncio.sleep(0.005)
+        await training()
 
     assert not trainers()
     async with opened() as index:
         assert (await index.held()).tolist() == ids
+
+
+async def training() -> list[int]:
+    """Processes of this one that train, once there are any."""
+    while not (found := trainers()):
+        await asyncio.sleep(0.005)  # noqa: ASYNC110  # nothing tells that another process started
+    return found
 
 
 def trainers() -> list[int]:

@@ -244,7 +244,7 @@ def test_only_so_many_selections_are_remembered():
         assert ledger.roster.select(scope).ids.tolist() == []
 
     assert len(ledger.roster._state.selections) <= 256
-    assert len(ledger.roster._state.allowed) <= 256
+    assert len(ledger.roster._state.rights.allowed) <= 256
     assert ledger.roster.select(ledger.scope()).ids.tolist() == ids
 
 
