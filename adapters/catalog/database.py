@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -10,6 +11,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 from sqlalchemy import Connection, Select, Table, inspect, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
@@ -21,6 +23,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from adapters.catalog.schema import HEAD
 from orchestrator.domain.characters import UNKEPT
 from orchestrator.domain.errors import Rejected, Unavailable
+from orchestrator.ports.arrays import Ids
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 NO_TEXT: Final = "22021"
@@ -94,6 +97,29 @@ def _on_sqlite(element: Any, compiler: Any, **options: Any) -> str:
 @compiles(elements, "postgresql")
 def _on_postgresql(element: Any, compiler: Any, **options: Any) -> str:
     return f"json_array_elements_text({compiler.process(element.clauses, **options)})"
+
+
+class gathered(FunctionElement[Any]):  # noqa: N801  # it reads as a function of SQL
+    """The numbers of a group in one list, which `ids_of` reads."""
+
+    name = "gathered"
+    inherit_cache = True
+
+
+@compiles(gathered, "sqlite")
+def _gathered_on_sqlite(element: Any, compiler: Any, **options: Any) -> str:
+    return f"json_group_array({compiler.process(element.clauses, **options)})"
+
+
+@compiles(gathered, "postgresql")
+def _gathered_on_postgresql(element: Any, compiler: Any, **options: Any) -> str:
+    return f"array_agg({compiler.process(element.clauses, **options)})"
+
+
+def ids_of(told: str | Sequence[int]) -> Ids:
+    """What `gathered` gave, ascending."""
+    numbers = json.loads(told) if isinstance(told, str) else told
+    return np.sort(np.array(numbers, np.int64))
 
 
 def upsert(connection: AsyncConnection, table: Table) -> Any:

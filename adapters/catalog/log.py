@@ -10,14 +10,14 @@ from typing import Any
 from sqlalchemy import delete, exists, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.catalog.database import Database
+from adapters.catalog.database import Database, gathered, ids_of
 from adapters.catalog.deletions import erase_chunks
 from adapters.catalog.likeness import keep_sketch
 from adapters.catalog.schema import changes, chunks, documents, jobs, vectors, versions, workspaces
 from adapters.catalog.workspaces import advance
 from orchestrator.domain.documents import Status
 from orchestrator.domain.errors import Conflict, NotFound
-from orchestrator.ports.catalog import Delta, Publication, Rights, Row
+from orchestrator.ports.catalog import Delta, Publication, Rights, Run
 
 
 class SqlLog:
@@ -42,12 +42,12 @@ class SqlLog:
             if now is None:
                 raise NotFound("the workspace is gone", code="unknown_workspace")
             if now == revision:
-                return Delta(now, (), ())
+                return Delta(now)
             rows = await connection.execute(_rows(workspace, revision))
             rights = await connection.execute(_rights(workspace, revision))
             return Delta(
                 now,
-                [Row(*row) for row in rows],
+                [Run(*row[:-1], ids_of(row.ids)) for row in rows],
                 [
                     Rights(row.id, frozenset(row.acl), row.metadata, row.deleted_at is not None)
                     for row in rights
@@ -72,16 +72,12 @@ class SqlLog:
 
 
 def _rows(workspace: str, revision: int) -> Any:
+    """One row for the chunks that a document's version came, and went, with."""
+    run = chunks.c.document_id, chunks.c.generation, chunks.c.added, chunks.c.removed
     query = (
-        select(
-            chunks.c.id,
-            chunks.c.document_id,
-            chunks.c.generation,
-            chunks.c.added,
-            chunks.c.removed,
-        )
+        select(*run, gathered(chunks.c.id).label("ids"))
         .where(chunks.c.workspace == workspace)
-        .order_by(chunks.c.id)
+        .group_by(*run)
     )
     if revision == 0:
         return query

@@ -19,7 +19,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD: Final = "0005"
+HEAD: Final = "0006"
 """The newest migration; `tests/unit` proves that it is, and that it makes these tables."""
 
 metadata = MetaData()
@@ -140,6 +140,7 @@ chunks = Table(
     Index("ix_chunks_added", "workspace", "added"),
     Index("ix_chunks_removed", "workspace", "removed"),
     Index("ix_chunks_document", "document_id"),
+    Index("ix_chunks_run", "workspace", "document_id", "generation", "added", "removed"),
     Index("ix_chunks_text_hash", "text_hash"),
     sqlite_autoincrement=True,
 )

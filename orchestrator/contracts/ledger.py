@@ -59,7 +59,7 @@ class Ledger:
             for chunk_id in range(first, first + count)
         ]
         rights = Rights(document, frozenset(acl), metadata or {}, deleted=False)
-        self._tell(Delta(revision, rows, [rights]))
+        self._tell(Delta.of(revision, rows, [rights]))
         return [row.chunk_id for row in rows]
 
     def write(
@@ -78,7 +78,7 @@ class Ledger:
         rows = [
             Row(row.chunk_id, row.document_id, row.generation, row.added, revision) for row in old
         ]
-        self._tell(Delta(revision, rows, ()))
+        self._tell(Delta.of(revision, rows))
 
     def grant(
         self, chunk_id: int, acl: Iterable[str] = (EVERYONE,), metadata: Metadata | None = None
@@ -87,12 +87,12 @@ class Ledger:
         document = self._rows[chunk_id].document_id
         rows = [row for row in self._rows.values() if row.document_id == document]
         rights = Rights(document, frozenset(acl), metadata or {}, deleted=False)
-        self._tell(Delta(self.revision + 1, rows, [rights]))
+        self._tell(Delta.of(self.revision + 1, rows, [rights]))
 
     def delete(self, chunk_id: int) -> None:
         """Delete the document that holds the chunk."""
         rights = Rights(self._rows[chunk_id].document_id, frozenset(), {}, deleted=True)
-        self._tell(Delta(self.revision + 1, (), [rights]))
+        self._tell(Delta.of(self.revision + 1, (), [rights]))
 
     def _tell(self, delta: Delta) -> None:
         self._rows.update((row.chunk_id, row) for row in delta.rows)

@@ -144,7 +144,7 @@ class PublishingContract:
         with pytest.raises(Conflict):
             await catalog.log.publish([whole, replace(lacking, model=model)])
 
-        assert (await clerk.revision(), (await clerk.since(0)).rows) == (0, ())
+        assert (await clerk.revision(), (await clerk.since(0)).rows) == (0, [])
         for one in (whole, lacking):
             document = await catalog.documents.get(one.document_id)
             assert document.status is Status.QUEUED

@@ -14,7 +14,7 @@ from orchestrator.domain.filters import And, Condition, Filter, Metadata, Not
 from orchestrator.domain.identity import Scope
 from orchestrator.indexing.columns import Column, Mask
 from orchestrator.ports.arrays import Ids
-from orchestrator.ports.catalog import Delta, Rights, Row
+from orchestrator.ports.catalog import Delta, Rights, Run
 from orchestrator.ports.indexes import Selection
 
 Who: TypeAlias = tuple[frozenset[str], str]
@@ -141,22 +141,22 @@ class Roster:
             rights=self._granted(delta.documents),
             selections=OrderedDict(),
         )
-        rows = [
-            row
-            for row in delta.rows
-            if row.generation == self._generation
-            and (row.removed is None or row.removed > self._forgotten)
-        ]
         touched = [self._places[one.document_id] for one in delta.documents]
         before = [place for place in touched if place < known]
         deleted: Ids = np.empty(0, np.int64)
         if before:
-            listed = np.array([row.chunk_id for row in delta.rows], np.int64)
+            listed = np.concatenate([deleted, *(run.ids for run in delta.runs)])
             dead = np.isin(state.documents, before) & ~np.isin(state.ids, listed)
             deleted = state.ids[dead]
             if len(deleted):
                 state = state.of(~dead)
-        self._state = self._merged(state, rows)
+        runs = [
+            run
+            for run in delta.runs
+            if run.generation == self._generation
+            and (run.removed is None or run.removed > self._forgotten)
+        ]
+        self._state = self._merged(state, runs)
         return deleted
 
     def forget(self, revision: int) -> None:
@@ -205,13 +205,17 @@ class Roster:
             rights[place] = None if document.deleted else document
         return self._state.rights.changed(rights)
 
-    def _merged(self, state: _State, rows: Sequence[Row]) -> _State:
-        if not rows:
+    def _merged(self, state: _State, runs: Sequence[Run]) -> _State:
+        if not runs:
             return state
-        ids = np.array([row.chunk_id for row in rows], np.int64)
-        removed = np.array(
-            [NEVER if row.removed is None else row.removed for row in rows], np.int64
-        )
+        sizes = [len(run.ids) for run in runs]
+        ids = np.concatenate([run.ids for run in runs])
+        order = np.argsort(ids)
+        ids = ids[order]
+        places = np.repeat([self._places[run.document_id] for run in runs], sizes)[order]
+        added = np.repeat([run.added for run in runs], sizes)[order]
+        ends = [NEVER if run.removed is None else run.removed for run in runs]
+        removed = np.repeat(ends, sizes)[order]
         at = np.searchsorted(state.ids, ids)
         new = at == len(state.ids)
         new[~new] = state.ids[at[~new]] != ids[~new]
@@ -219,14 +223,11 @@ class Roster:
         if not new.all():
             before = before.copy()
             before[at[~new]] = removed[~new]
-        fresh = [row for row, is_new in zip(rows, new, strict=True) if is_new]
-        places = np.array([self._places[row.document_id] for row in fresh], np.int32)
-        added = np.array([row.added for row in fresh], np.int64)
         return replace(
             state,
             ids=np.concatenate([state.ids, ids[new]]),
-            documents=np.concatenate([state.documents, places]),
-            added=np.concatenate([state.added, added]),
+            documents=np.concatenate([state.documents, places[new].astype(np.int32)]),
+            added=np.concatenate([state.added, added[new]]),
             removed=np.concatenate([before, removed[new]]),
         )
 

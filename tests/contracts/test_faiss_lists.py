@@ -285,8 +285,8 @@ async def test_closing_ends_what_is_being_trained(opened, ledger, tmp_path):
 
 async def training() -> list[int]:
     """Processes of this one that train, once there are any."""
-    while not (found := trainers()):
-        await asyncio.sleep(0.005)  # noqa: ASYNC110  # nothing tells that another process started
+    while not (found := trainers()):  # noqa: ASYNC110  # another process tells nothing
+        await asyncio.sleep(0.005)
     return found
 
 

@@ -76,7 +76,7 @@ class FakeCatalog:
         rights = [r for at, r in self._rights.get(workspace, {}).values() if at > revision]
         touched = {one.document_id for one in rights}
         rows = [r for r in self._rows.get(workspace, {}).values() if r.document_id in touched]
-        return Delta(now, rows, rights)
+        return Delta.of(now, rows, rights)
 
     async def read(self, ids: Sequence[int]) -> Sequence[Chunk]:
         self._answers()

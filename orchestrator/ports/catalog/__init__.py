@@ -13,7 +13,7 @@ from orchestrator.ports.catalog.documents import (
     Wanted,
     Work,
 )
-from orchestrator.ports.catalog.log import Delta, Log, Publication, Rights, Row
+from orchestrator.ports.catalog.log import Delta, Log, Publication, Rights, Row, Run
 from orchestrator.ports.catalog.replies import Replies, Reply
 from orchestrator.ports.catalog.versions import Versions
 from orchestrator.ports.catalog.workspaces import Workspaces
@@ -36,6 +36,7 @@ __all__ = [
     "Reply",
     "Rights",
     "Row",
+    "Run",
     "Unpurged",
     "VectorTable",
     "Versions",

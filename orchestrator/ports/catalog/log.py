@@ -1,11 +1,16 @@
 """The change log: what is published, and what a follower is told."""
 
-from collections.abc import Sequence
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import numpy as np
+
 from orchestrator.domain.documents import Piece, Reading
 from orchestrator.domain.filters import Metadata
+from orchestrator.ports.arrays import Ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +24,17 @@ class Row:
     removed: int | None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """Chunks of one document that came, and went, together."""
+
+    document_id: str
+    generation: int
+    added: int
+    removed: int | None
+    ids: Ids
+
+
 @dataclass(frozen=True, slots=True)
 class Rights:
     """What visibility needs to know of a document."""
@@ -29,16 +45,35 @@ class Rights:
     deleted: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Delta:
     """What changed in a workspace up to `revision`: the present state of all that was touched.
 
-    `rows` are all rows of the documents named: one that is known and not among them is gone.
+    `runs` have all chunks of the documents named: one that is known and not among them is gone.
     """
 
     revision: int
-    rows: Sequence[Row]
-    documents: Sequence[Rights]
+    runs: Sequence[Run] = ()
+    documents: Sequence[Rights] = ()
+
+    @classmethod
+    def of(cls, revision: int, rows: Iterable[Row], documents: Sequence[Rights] = ()) -> Delta:
+        """A delta of chunks told one by one."""
+        runs = [
+            Run(row.document_id, row.generation, row.added, row.removed, np.array([row.chunk_id]))
+            for row in rows
+        ]
+        return cls(revision, runs, documents)
+
+    @property
+    def rows(self) -> list[Row]:
+        """The chunks one by one, by id."""
+        rows = [
+            Row(chunk_id, run.document_id, run.generation, run.added, run.removed)
+            for run in self.runs
+            for chunk_id in run.ids.tolist()
+        ]
+        return sorted(rows, key=lambda row: row.chunk_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,7 +81,7 @@ class Change:
     def delta(self):
         """What the catalog's log gives: the rights, and all rows, of what was touched."""
         rows = [row for row in self.model.rows.values() if row.document_id in self.touched]
-        return Delta(self.model.revision, rows, list(self.touched.values()))
+        return Delta.of(self.model.revision, rows, list(self.touched.values()))
 
 
 documents = st.integers(0, 4)
@@ -165,7 +165,7 @@ def test_a_deletion_tells_which_chunks_were_in_the_document():
     (other,) = ledger.publish(1)
     gone = Rights("document-1", frozenset(), {}, deleted=True)
 
-    taken = ledger.roster.apply(Delta(3, (), [gone]))
+    taken = ledger.roster.apply(Delta.of(3, (), [gone]))
 
     assert taken.tolist() == [first, second]
     assert ledger.roster.ids.tolist() == [other]
@@ -253,7 +253,7 @@ def test_chunks_of_another_generation_are_no_concern_of_a_roster():
     rights = Rights("d", frozenset({"everyone"}), {}, deleted=False)
     rows = [Row(1, "d", 1, 1, None), Row(2, "d", OTHER_GENERATION, 1, None)]
 
-    roster.apply(Delta(1, rows, [rights]))
+    roster.apply(Delta.of(1, rows, [rights]))
 
     assert roster.ids.tolist() == [1]
 
@@ -271,11 +271,11 @@ def test_a_forgotten_chunk_does_not_come_back_with_its_document():
     roster = Roster(1)
     right = Rights("d", frozenset({"everyone"}), {}, deleted=False)
     rows = [Row(1, "d", 1, 1, 2), Row(2, "d", 1, 2, None)]
-    roster.apply(Delta(1, [Row(1, "d", 1, 1, None)], [right]))
-    roster.apply(Delta(2, rows, [right]))
+    roster.apply(Delta.of(1, [Row(1, "d", 1, 1, None)], [right]))
+    roster.apply(Delta.of(2, rows, [right]))
     roster.forget(2)
 
-    roster.apply(Delta(3, rows, [right]))
+    roster.apply(Delta.of(3, rows, [right]))
 
     assert roster.ids.tolist() == [2]
     assert roster.sees(2, Scope("w", revision=3))
