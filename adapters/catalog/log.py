@@ -47,7 +47,10 @@ class SqlLog:
             rights = await connection.execute(_rights(workspace, revision))
             return Delta(
                 now,
-                [Run(*row[:-1], ids_of(row.ids)) for row in rows],
+                [
+                    Run(row.document_id, row.generation, row.added, row.removed, ids_of(row.ids))
+                    for row in rows
+                ],
                 [
                     Rights(row.id, frozenset(row.acl), row.metadata, row.deleted_at is not None)
                     for row in rights

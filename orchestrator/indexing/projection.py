@@ -20,6 +20,8 @@ Question = TypeVar("Question")
 Source = Callable[[Ids], AsyncIterator[tuple[Ids, Any]]]
 """Chunk ids to their contents in the catalog, in batches."""
 
+TOGETHER: Final = 5_000
+"""Chunks that are added to an index in one change."""
 NOTHING: Final[Ids] = np.empty(0, np.int64)
 
 
@@ -48,7 +50,7 @@ class Projection(Generic[Content, Question]):
         wanted, revision = roster.ids, roster.revision
         held = await self._index.held() if self._held is None else self._held
         missing, surplus = await asyncio.to_thread(_difference, wanted, held)
-        async for ids, contents in self._source(missing):
+        async for ids, contents in _together(self._source(missing)):
             self._must_be_open()
             await self._index.apply(ids, contents, remove=NOTHING)
         if len(surplus):
@@ -71,6 +73,22 @@ class Projection(Generic[Content, Question]):
     def _must_be_open(self) -> None:
         if self._closed:
             raise Unavailable("the index", "it was closed")
+
+
+async def _together(
+    batches: AsyncIterator[tuple[Ids, Sequence[Any]]],
+) -> AsyncIterator[tuple[Ids, Sequence[Any]]]:
+    """Batches joined to larger ones: every change of an index costs something by itself."""
+    ids: list[Ids] = []
+    contents: list[Any] = []
+    async for some, held in batches:
+        ids.append(some)
+        contents.extend(held)
+        if len(contents) >= TOGETHER:
+            yield np.concatenate(ids), contents
+            ids, contents = [], []
+    if ids:
+        yield np.concatenate(ids), contents
 
 
 def _difference(wanted: Ids, held: Ids) -> tuple[Ids, Ids]:
