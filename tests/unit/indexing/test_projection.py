@@ -8,19 +8,22 @@ import pytest
 
 from orchestrator.domain.errors import Unavailable
 from orchestrator.domain.passages import Hit
+from orchestrator.indexing import projection as projection_module
 from orchestrator.indexing.projection import Projection
 from tests.builders import Ledger
 from tests.unit.fakes import FakeIndex, numbered, until
 
 
-async def test_what_the_roster_has_and_the_index_lacks_is_added_in_batches():
+async def test_what_the_roster_has_and_the_index_lacks_is_added_in_larger_batches(monkeypatch):
+    monkeypatch.setattr(projection_module, "TOGETHER", 3)
     ledger, index = Ledger(), FakeIndex()
-    ledger.publish(3)
+    ledger.publish(5)
     projection = Projection(index, numbered)
 
     await projection.catch_up(ledger.roster)
 
-    assert index.applied == [([1, 2], ["text 1", "text 2"], []), ([3], ["text 3"], [])]
+    texts = [f"text {number}" for number in range(1, 6)]
+    assert index.applied == [([1, 2, 3, 4], texts[:4], []), ([5], texts[4:], [])]
     assert projection.revision == 1
 
 
