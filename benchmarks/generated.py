@@ -34,7 +34,7 @@ class Collection:
 
     def __init__(self, *, dimension: int = 384, per_document: int = 50, seed: int = 7) -> None:
         self._dimension = dimension
-        self._per_document = per_document
+        self.per_document = per_document
         self._seed = seed
         random = np.random.default_rng(seed)
         self._words = _words(random)
@@ -50,8 +50,8 @@ class Collection:
             centre = self._topics[topic] + 0.5 * self._noise(random, 1)
             yield Generated(
                 number,
-                [self.text(random) for _ in range(self._per_document)],
-                _unit(centre + 0.6 * self._noise(random, self._per_document)),
+                [self.text(random) for _ in range(self.per_document)],
+                _unit(centre + 0.6 * self._noise(random, self.per_document)),
                 {"pick": int(random.integers(1000)), "topic": topic},
             )
 

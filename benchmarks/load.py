@@ -104,3 +104,50 @@ def run(
         return Load(len(latencies) / took, latencies, sum(one.failed for one in opened))
 
     return uvloop.run(drive())
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """One request of an open loop: when it was due, in seconds, and what it took from then on."""
+
+    due_s: float
+    latency_ms: float
+    status: int
+
+
+async def arriving(
+    port: int, path: str, body_of: Callable[[int], object], *, per_s: float, seconds: float
+) -> list[Timed]:
+    """Post at a steady rate, whatever has been answered: what waits to be sent waits on the clock.
+
+    A request's latency counts from when it was due.
+    """
+    idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+    began, timed = time.perf_counter(), []
+
+    async def one(number: int, due: float) -> None:
+        if idle:
+            reader, writer = idle.pop()
+        else:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        body = json.dumps(body_of(number)).encode()
+        writer.write(
+            f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+            f"content-length: {len(body)}\r\n\r\n".encode()
+            + body
+        )
+        head = await reader.readuntil(b"\r\n\r\n")
+        at = head.lower().index(b"content-length:") + 15
+        await reader.readexactly(int(head[at:].split(b"\r\n", 1)[0]))
+        took = (time.perf_counter() - began - due) * 1e3
+        timed.append(Timed(due, took, int(head.split(b" ", 2)[1])))
+        idle.append((reader, writer))
+
+    async with asyncio.TaskGroup() as group:
+        for number in range(int(per_s * seconds)):
+            due = number / per_s
+            await asyncio.sleep(max(0.0, due - (time.perf_counter() - began)))
+            group.create_task(one(number, due))
+    for _, writer in idle:
+        writer.close()
+    return timed

@@ -330,18 +330,22 @@ class FaissVectors:
         return rest >= max(self._plan.exact_until, listed // REST)
 
     async def _train(self) -> None:
-        began = time.monotonic()
+        """Make lists until they cover nearly everything: more may have come meanwhile."""
         try:
-            await self._run(self._rows.flush)
-            before = self._rows.ids
-            order = self._ordered(before)
-            outcome = await _carried_out(order)
-            made = await asyncio.to_thread(self._opened, order, outcome)
-            await self._run(lambda: self._swap(made, before))
+            while self._due():
+                await self._train_once()
         except (OSError, ValueError, RuntimeError) as error:
             self._not_before = time.monotonic() + AGAIN_S
             log.warning("index_training_failed", index="faiss", reason=str(error))
-            return
+
+    async def _train_once(self) -> None:
+        began = time.monotonic()
+        await self._run(self._rows.flush)
+        before = self._rows.ids
+        order = self._ordered(before)
+        outcome = await _carried_out(order)
+        made = await asyncio.to_thread(self._opened, order, outcome)
+        await self._run(lambda: self._swap(made, before))
         log.info(
             "index_trained",
             index="faiss",
