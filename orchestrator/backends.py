@@ -163,9 +163,14 @@ def open_vectors(chosen: options.VectorOptions, name: str, settings: Settings) -
 
             return MemoryVectorStore()
         case options.FaissVectorOptions():
-            from adapters.vectors.faiss import FaissStore
+            from adapters.vectors.faiss import FaissStore, Training
 
-            return FaissStore(settings.indexes_dir / f"faiss-{name}")
+            training = Training(
+                exact_until=chosen.exact_until,
+                threads=chosen.training_threads,
+                niceness=chosen.training_niceness,
+            )
+            return FaissStore(settings.indexes_dir / f"faiss-{name}", training)
     assert_never(chosen)
 
 

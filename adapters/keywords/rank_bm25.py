@@ -63,6 +63,10 @@ class RankBm25Keywords:
     async def save(self) -> None:
         """Nothing to save."""
 
+    async def faults(self) -> Sequence[str]:
+        """Nothing is kept that could be damaged."""
+        return ()
+
     def _search(
         self, built: _Built, words: Sequence[str], scope: Scope, limit: int
     ) -> Sequence[Hit]:

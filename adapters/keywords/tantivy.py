@@ -87,9 +87,10 @@ class _View:
 class TantivyKeywords:
     """`orchestrator.ports.indexes.KeywordIndex`; one thread changes it, another searches."""
 
-    def __init__(self, index: Index, visibility: Visibility) -> None:
+    def __init__(self, index: Index, folder: Path, visibility: Visibility) -> None:
         index.register_tokenizer("english", ANALYZER)
         self._index = index
+        self._folder = folder
         self._visibility = visibility
         self._masks = Masks()
         self._changing = ThreadPoolExecutor(1, thread_name_prefix="tantivy write")
@@ -118,6 +119,10 @@ class TantivyKeywords:
 
     async def save(self) -> None:
         """Commits are durable already."""
+
+    async def faults(self) -> Sequence[str]:
+        """Check every file of the last commit."""
+        return await _on(self._changing, lambda: _faults(self._folder))
 
     def _apply(self, ids: Ids, contents: Sequence[str], remove: Ids) -> None:
         held = self._view.ids
@@ -244,7 +249,7 @@ def _opened(folder: Path, visibility: Visibility) -> TantivyKeywords:
 
 def _made(folder: Path, visibility: Visibility) -> TantivyKeywords:
     folder.mkdir(parents=True, exist_ok=True)
-    return TantivyKeywords(Index(SCHEMA, path=str(folder)), visibility)
+    return TantivyKeywords(Index(SCHEMA, path=str(folder)), folder, visibility)
 
 
 def _verify(folder: Path) -> None:
@@ -259,6 +264,14 @@ def _verify(folder: Path) -> None:
         footer = json.loads(data[-8 - length : -8])
         if zlib.crc32(data[: -8 - length]) != footer["crc"]:
             raise ValueError(f"the checksum of {path.name} does not match")
+
+
+def _faults(folder: Path) -> Sequence[str]:
+    try:
+        _verify(folder)
+    except DAMAGE as error:
+        return (str(error),)
+    return ()
 
 
 def _segment_files(folder: Path) -> list[Path]:

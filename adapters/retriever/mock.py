@@ -70,6 +70,10 @@ class OverlapIndex:
     async def save(self) -> None:
         """Nothing to save."""
 
+    async def faults(self) -> Sequence[str]:
+        """Nothing is kept that could be damaged."""
+        return ()
+
 
 class OverlapStore:
     """`orchestrator.ports.indexes.KeywordStore` of indexes in memory."""

@@ -106,6 +106,7 @@ class FaissVectors:
     async def load(self) -> None:
         """Open what is stored, if it is of this dimension; what is damaged is not held."""
         await self._run(self._load)
+        self._train_if_due()
 
     async def close(self) -> None:
         """End what is being trained, and let the thread finish."""

@@ -44,6 +44,10 @@ class MemoryVectors:
     async def save(self) -> None:
         """Nothing to save."""
 
+    async def faults(self) -> Sequence[str]:
+        """Nothing is kept that could be damaged."""
+        return ()
+
     def _search(
         self, ids: Ids, matrix: Vector, question: Vector, scope: Scope, limit: int
     ) -> Sequence[Hit]:

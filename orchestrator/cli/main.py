@@ -254,6 +254,17 @@ def config(json: Json = False) -> None:
 
 
 @app.command()
+def check(
+    workspace: Annotated[str | None, typer.Argument(help="Only this one; else all.")] = None,
+    json: Json = False,
+) -> None:
+    """Hold the indexes against the catalog, and read all of them for damage."""
+    from orchestrator.cli.operating import check as run_check
+
+    raise typer.Exit(run(run_check(workspace, json)))
+
+
+@app.command()
 def doctor(json: Json = False) -> None:
     """Open every configured adapter, and say which answer."""
     from orchestrator.cli.operating import doctor as run_doctor

@@ -1,4 +1,4 @@
-"""`rag workspaces`, `rag config` and `rag doctor`."""
+"""`rag workspaces`, `rag config`, `rag check` and `rag doctor`."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from rich.table import Table
 from orchestrator.cli.console import Exit, out, print_json
 from orchestrator.domain.errors import RagError
 from orchestrator.domain.identity import DEFAULT_WORKSPACE
-from orchestrator.http.schemas import WorkspaceView
+from orchestrator.http.schemas import IndexView, WorkspaceView
+from orchestrator.indexing.projection import Audit
 from orchestrator.settings import STAGES, Settings, load
 from orchestrator.telemetry import logs
-from orchestrator.wiring import open_application
+from orchestrator.wiring import Application, open_application
 
 
 async def list_workspaces(json: bool) -> None:
@@ -84,6 +85,32 @@ async def doctor(json: bool) -> Exit:
             table.add_row(name, state)
         out.print(table)
     return Exit.OK if ready else Exit.FAILED
+
+
+async def check(workspace: str | None, json: bool) -> Exit:
+    """Hold every index of one workspace, or of all, against the catalog and its checksums."""
+    logs.set_up("error", json=False)
+    async with open_application(load(), writes=True) as application:
+        names = [one.name for one in await application.catalog.workspaces.list()]
+        if workspace is not None:
+            names = [(await application.catalog.workspaces.get(workspace)).name]
+        found = [IndexView.of(n, i, a) for n in names for i, a in await _audits(application, n)]
+    if json:
+        print_json([one.model_dump() for one in found])
+    else:
+        table = Table("workspace", "index", "held", "missing", "surplus", "damage")
+        for one in found:
+            counts = (one.held, one.missing, one.surplus)
+            damage = "; ".join(one.faults) or "none"
+            table.add_row(one.workspace, one.index, *(f"{n:,}" for n in counts), damage)
+        out.print(table)
+    return Exit.OK if all(one.agrees for one in found) else Exit.FAILED
+
+
+async def _audits(application: Application, name: str) -> list[tuple[str, Audit]]:
+    audits = await application.library.audit(name)
+    await application.library.close_workspace((await application.catalog.workspaces.get(name)).uid)
+    return list(audits.items())
 
 
 def _kinds(settings: Settings) -> dict[str, str]:

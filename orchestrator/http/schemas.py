@@ -16,6 +16,7 @@ from orchestrator.domain.identity import DEFAULT_WORKSPACE, Principal, Scope
 from orchestrator.domain.passages import StageScore
 from orchestrator.domain.quotas import Holding, Quota
 from orchestrator.domain.workspaces import Workspace, WorkspaceConfig
+from orchestrator.indexing.projection import Audit
 
 Text = Annotated[
     str,
@@ -307,6 +308,31 @@ class WorkspaceDetail(WorkspaceView):
     versions: dict[int, WorkspaceConfig]
     holds: Holding
     quota: Quota = Field(description="The operator's limits; null is none.")
+
+
+class IndexView(BaseModel):
+    """An index as it is, against what the catalog says it should be."""
+
+    workspace: str
+    index: str
+    held: int = Field(description="Chunks in the index.")
+    missing: int = Field(description="Chunks that it lacks.")
+    surplus: int = Field(description="Chunks that it should no longer hold.")
+    faults: list[str] = Field(description="What is damaged.")
+    agrees: bool
+
+    @classmethod
+    def of(cls, workspace: str, index: str, audit: Audit) -> IndexView:
+        """From what an audit found."""
+        return cls(
+            workspace=workspace,
+            index=index,
+            held=audit.held,
+            missing=audit.missing,
+            surplus=audit.surplus,
+            faults=list(audit.faults),
+            agrees=audit.agrees,
+        )
 
 
 class HealthView(BaseModel):

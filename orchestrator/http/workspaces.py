@@ -11,6 +11,7 @@ from orchestrator.http.dependencies import App
 from orchestrator.http.problems import Problem
 from orchestrator.http.schemas import (
     Configure,
+    IndexView,
     Rollback,
     WorkspaceCreate,
     WorkspaceDetail,
@@ -78,6 +79,12 @@ async def rollback(app: App, name: str, body: Rollback) -> WorkspaceView:
         name,
         Configure(config=versions[body.version], expected_version=workspace.config_version),
     )
+
+
+@router.get("/{name}/indexes", responses=_PROBLEMS, summary="Check the indexes")
+async def indexes(app: App, name: str) -> list[IndexView]:
+    """Hold this server's indexes of the workspace against the catalog; reads all they keep."""
+    return [IndexView.of(name, *one) for one in (await app.library.audit(name)).items()]
 
 
 @router.delete("/{name}", status_code=204, responses=_PROBLEMS, summary="Delete a workspace")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -14,6 +14,7 @@ from orchestrator.domain.errors import Conflict, NotFound, RagError
 from orchestrator.domain.identity import Scope
 from orchestrator.domain.passages import Candidate, Passage
 from orchestrator.domain.workspaces import Workspace
+from orchestrator.indexing.projection import Audit
 from orchestrator.indexing.shelf import READER_S, SAVE_S, Shelf
 from orchestrator.ports.arrays import Ids
 from orchestrator.ports.catalog import Catalog
@@ -124,6 +125,10 @@ class Library:
         shelf = await self.shelf(name)
         await shelf.refresh()
         await shelf.catch_up()
+
+    async def audit(self, name: str) -> Mapping[str, Audit]:
+        """The indexes of a workspace by name, each held against the catalog."""
+        return await (await self.shelf(name)).audit()
 
     async def read(
         self, shelf: Shelf, candidates: Sequence[Candidate], scope: Scope

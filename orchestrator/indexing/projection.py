@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
 import numpy as np
@@ -23,6 +24,21 @@ Source = Callable[[Ids], AsyncIterator[tuple[Ids, Any]]]
 TOGETHER: Final = 5_000
 """Chunks that are added to an index in one change."""
 NOTHING: Final[Ids] = np.empty(0, np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """How many chunks an index holds, lacks, and should not hold; and what is damaged of it."""
+
+    held: int
+    missing: int
+    surplus: int
+    faults: tuple[str, ...]
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the index is exactly what the catalog says."""
+        return not (self.missing or self.surplus or self.faults)
 
 
 class Projection(Generic[Content, Question]):
@@ -59,6 +75,12 @@ class Projection(Generic[Content, Question]):
         self._changed |= bool(len(missing) or len(surplus))
         self._held = wanted
         self.revision = revision
+
+    async def audit(self, roster: Roster) -> Audit:
+        """Compare the index with the roster, and with its own checksums."""
+        held = await self._index.held()
+        missing, surplus = await asyncio.to_thread(_difference, roster.ids, held)
+        return Audit(len(held), len(missing), len(surplus), tuple(await self._index.faults()))
 
     async def save(self) -> None:
         """Make the index durable, if it has changed since it last was."""

@@ -6,12 +6,12 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from orchestrator.domain.errors import NotFound
 from orchestrator.domain.workspaces import Workspace
-from orchestrator.indexing.projection import Projection
+from orchestrator.indexing.projection import Audit, Projection
 from orchestrator.indexing.roster import Roster
 from orchestrator.ports.arrays import Ids
 from orchestrator.ports.catalog import Catalog
@@ -109,6 +109,13 @@ class Shelf:
         async with self._following:
             for projection in self.projections.values():
                 await projection.save()
+
+    async def audit(self) -> Mapping[str, Audit]:
+        """Every projection held against the catalog as it is now, while none of them changes."""
+        await self.refresh()
+        await self.catch_up()
+        async with self._following:
+            return {name: await one.audit(self.roster) for name, one in self.projections.items()}
 
     async def close(self) -> None:
         """Save what has changed; whoever still reads is told that the indexes are closed."""

@@ -70,6 +70,10 @@ class Index(Protocol[Content_contra, Question_contra]):
         """Make what was applied durable, where the store keeps anything and holds the lease."""
         ...
 
+    async def faults(self) -> Sequence[str]:
+        """What is damaged of all that it keeps, in words; reads it, and may take a minute."""
+        ...
+
 
 VectorIndex = Index[Vector, Vector]
 """Searched by a unit vector; a hit's score is the cosine, in [-1, 1]."""

@@ -91,9 +91,15 @@ class MemoryVectorOptions(Options):
 
 
 class FaissVectorOptions(Options):
-    """Vectors in FAISS, with a snapshot below the data folder."""
+    """Vectors in FAISS, below the data folder; from `exact_until` chunks on in inverted lists.
+
+    Lists are trained by a process of its own, with `training_threads` and a niceness.
+    """
 
     kind: Literal["faiss"]
+    exact_until: int = Field(default=50_000, ge=500)
+    training_threads: int = Field(default=0, ge=0, le=256, description="0: one for each core")
+    training_niceness: int = Field(default=10, ge=0, le=19)
 
 
 class RankBm25Options(Options):

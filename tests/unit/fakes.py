@@ -141,6 +141,7 @@ class FakeIndex:
         self.asked: list[tuple[Any, Any, int]] = []
         self.helds = 0
         self.saves = 0
+        self.damage: Sequence[str] = ()
         self.gate: asyncio.Event | None = None
         self.down: Exception | None = None
         self.full: Exception | None = None
@@ -160,6 +161,9 @@ class FakeIndex:
     async def search(self, question: Any, *, scope: Any, limit: int) -> Sequence[Hit]:
         self.asked.append((question, scope, limit))
         return self.hits[:limit]
+
+    async def faults(self) -> Sequence[str]:
+        return self.damage
 
     async def save(self) -> None:
         if self.full:
