@@ -17,7 +17,7 @@ from adapters.catalog.database import translated
 from adapters.catalog.postgresql import APPLICATION, PostgresDatabase
 from adapters.catalog.schema import documents, metadata
 from adapters.catalog.sqlite import open_sqlite
-from orchestrator.domain.errors import Conflict, NotFound, Unavailable
+from orchestrator.domain.errors import Conflict, NotFound, Rejected, Unavailable
 
 BATCH: Final = 500
 ROWS: Final = 2_000
@@ -235,5 +235,7 @@ def _translated() -> Iterator[None]:
 
     try:
         yield
+    except (asyncpg.DataError, OverflowError) as error:
+        raise Rejected(f"the backup holds what does not fit into PostgreSQL: {error}") from error
     except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise Unavailable("catalog", str(error)) from error
