@@ -285,7 +285,7 @@ def test_a_restoration_that_is_killed_leaves_the_old_or_the_new(
     deployment.rag("restore", str(tmp_path / "old.backup"), "--no-build", "--replace")
     took, seen = time.monotonic() - began, []
 
-    for part in (0.5, 0.65, 0.8, 0.9, 1.0):
+    for part in (0.6, 0.85, 1.0):
         words = ("restore", str(tmp_path / "new.backup"), "--no-build", "--replace")
         restoring = start_rag(*words, env=env, errors=tmp_path / "errors")
         time.sleep(took * part)
