@@ -19,6 +19,7 @@ from orchestrator.ports.cache import Cache
 from orchestrator.ports.embedder import Embedder
 from orchestrator.ports.generator import Generator
 from orchestrator.ports.indexes import KeywordStore, VectorStore
+from orchestrator.ports.keeping import Keeper
 from orchestrator.ports.queue import Queue
 from orchestrator.ports.reranker import Reranker
 from orchestrator.ports.scanner import Scanner
@@ -96,6 +97,32 @@ async def open_database(
 
             url = str(chosen.url.get_secret_value())
             return await stack.enter_async_context(open_postgresql(url, timeout_s=chosen.timeout_s))
+    assert_never(chosen)
+
+
+async def open_keeper(
+    chosen: options.CatalogOptions, settings: Settings, stack: AsyncExitStack
+) -> Keeper:
+    """The keeper of the whole catalog; of PostgreSQL, by a name that says it is no other process.
+
+    Raises:
+        Misconfigured: when it cannot be opened.
+    """
+    match chosen:
+        case options.SqliteCatalogOptions():
+            from adapters.catalog.keeping import SqliteKeeper
+
+            return SqliteKeeper(settings.data_dir / "catalog.db")
+        case options.PostgresCatalogOptions():
+            with _extra("postgresql"):
+                import asyncpg  # noqa: F401  # the engine would look for it only later
+
+                from adapters.catalog.keeping import PostgresKeeper
+                from adapters.catalog.postgresql import open_postgresql
+
+            url = str(chosen.url.get_secret_value())
+            opened = open_postgresql(url, timeout_s=chosen.timeout_s, application="rag-keeper")
+            return PostgresKeeper(await stack.enter_async_context(opened))
     assert_never(chosen)
 
 

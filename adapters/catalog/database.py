@@ -81,6 +81,10 @@ class Database(ABC):
     async def checkpoint(self) -> None:
         """See to it that what was erased is in no file any more, as far as the database can."""
 
+    @abstractmethod
+    async def overdue(self) -> None:
+        """Do what `checkpoint` could not do when it was asked to."""
+
 
 class elements(FunctionElement[Any]):  # noqa: N801  # it reads as a function of SQL
     """The elements of a JSON list as rows, each in the column `value`."""

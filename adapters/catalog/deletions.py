@@ -142,6 +142,7 @@ class SqlDeletions:
 
     async def unpurged(self) -> Unpurged:
         """Look for tombstones whose receipts have pending stores."""
+        await self._database.overdue()
         waiting = documents.c.deleted_at.is_not(None) & or_(
             *(documents.c.receipt[store].as_string() != "purged" for store in STORES)
         )

@@ -11,6 +11,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from adapters.catalog.database import BUSY_MS, READERS, Database
 
+APPLICATION: Final = "rag-orchestrator"
+"""What every process of this program tells the server that it is, but one that restores."""
 WRITER: Final = 0x7261_6763
 """The advisory lock under which every process writes: as with SQLite, one at a time."""
 
@@ -18,12 +20,12 @@ WRITER: Final = 0x7261_6763
 class PostgresDatabase(Database):
     """Writes under one advisory lock; reads in `REPEATABLE READ`, which is a snapshot."""
 
-    def __init__(self, url: str, *, timeout_s: float) -> None:
+    def __init__(self, url: str, *, timeout_s: float, application: str = APPLICATION) -> None:
         address = make_url(url).set(drivername="postgresql+asyncpg")
         arguments = {
             "timeout": timeout_s,
             "server_settings": {
-                "application_name": "rag-orchestrator",
+                "application_name": application,
                 "lock_timeout": str(BUSY_MS),
             },
         }
@@ -55,11 +57,16 @@ class PostgresDatabase(Database):
     async def checkpoint(self) -> None:
         """Nothing: the server overwrites deleted rows when its autovacuum comes by."""
 
+    async def overdue(self) -> None:
+        """Nothing, likewise."""
+
 
 @asynccontextmanager
-async def open_postgresql(url: str, *, timeout_s: float) -> AsyncIterator[PostgresDatabase]:
+async def open_postgresql(
+    url: str, *, timeout_s: float, application: str = APPLICATION
+) -> AsyncIterator[PostgresDatabase]:
     """Connect and migrate; close every connection at the end."""
-    database = PostgresDatabase(url, timeout_s=timeout_s)
+    database = PostgresDatabase(url, timeout_s=timeout_s, application=application)
     try:
         await database.open()
         yield database

@@ -21,6 +21,8 @@ from adapters.catalog.database import BUSY_MS, READERS, Database, translated
 from orchestrator.domain.errors import Unavailable
 
 AGAIN_S: Final = 0.05
+FOLD_MS: Final = 250
+"""So long the folding of the log may hold writers up; a backup reads for longer."""
 
 
 class SqliteDatabase(Database):
@@ -34,6 +36,7 @@ class SqliteDatabase(Database):
             ),
         )
         self._path = path
+        self._unfolded = False
         self._lookups = ThreadPoolExecutor(1, thread_name_prefix="catalog-lookup")
         self._connected: sqlite3.Connection | None = None
 
@@ -59,12 +62,25 @@ class SqliteDatabase(Database):
         await super().close()
 
     async def checkpoint(self) -> None:
-        """Fold the write-ahead log into the file, where what was erased is overwritten."""
+        """Fold the write-ahead log into the file, where what was erased is overwritten.
+
+        Where a reader is in the way, `overdue` does it later.
+        """
         async with self._writing:
             with translated():
                 async with self._writer.connect() as connection:
                     driver: Any = (await connection.get_raw_connection()).driver_connection
-                    await (await driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")).close()
+                    await driver.execute(f"PRAGMA busy_timeout = {FOLD_MS}")
+                    try:
+                        async with driver.execute("PRAGMA wal_checkpoint(TRUNCATE)") as folded:
+                            self._unfolded = bool((await folded.fetchone())[0])
+                    finally:
+                        await driver.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+
+    async def overdue(self) -> None:
+        """Fold the log, if a reader was in the way when it was to be folded."""
+        if self._unfolded:
+            await self.checkpoint()
 
     async def lookup(self, query: Select[Any], ids: Sequence[int]) -> Sequence[Sequence[Any]]:
         """In one hop; through the engine, which hops at every step, it costs a multiple."""

@@ -189,6 +189,39 @@ def search(
     raise typer.Exit(run(run_search(query, workspace, top_k, mode, json)))
 
 
+@app.command()
+def backup(
+    target: Annotated[Path, typer.Argument(help="A folder that is not there yet.")],
+    json: Json = False,
+) -> None:
+    """Write catalog and original files to a new folder, while servers and workers go on.
+
+    It holds every document, readable for whoever can read the folder. Settings, secrets and models
+    are not in it.
+    """
+    from orchestrator.cli.keeping import backup as run_backup
+
+    run(run_backup(target, json))
+
+
+@app.command()
+def restore(
+    source: Annotated[Path, typer.Argument(help="The folder of a backup.")],
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Erase the documents that are there.")
+    ] = False,
+    build: Annotated[
+        bool,
+        typer.Option("--build/--no-build", help="Build the indexes now, or at the next start."),
+    ] = True,
+    json: Json = False,
+) -> None:
+    """Put a backup back, all of it or nothing, while no server and no worker runs."""
+    from orchestrator.cli.keeping import restore as run_restore
+
+    raise typer.Exit(run(run_restore(source, replace, build, json)))
+
+
 @app.command(name="eval")
 def evaluate(
     folder: Annotated[Path, typer.Argument(help="A BEIR-form folder.", exists=True)],

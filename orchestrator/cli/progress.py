@@ -1,4 +1,4 @@
-"""How far `rag ingest` has come, on standard error: a bar, or a line now and then."""
+"""How far a command has come, on standard error: a bar, or a line now and then."""
 
 from __future__ import annotations
 
@@ -22,10 +22,17 @@ LINE_S: Final = 10.0
 class Course:
     """Documents and bytes done of so many; rates are those of the last half minute."""
 
-    def __init__(self, documents: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        documents: int,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        noun: str = "documents",
+    ) -> None:
         self.documents = documents
         self.done = 0
         self.bytes = 0
+        self._noun = noun
         self._clock = clock
         self._began = clock()
         self._samples = deque([(self._began, 0, 0)])
@@ -44,7 +51,7 @@ class Course:
         rate = (self.done - documents) / past
         left = (self.documents - self.done) / rate if rate else None
         return (
-            f"{self.done:,} of {self.documents:,} documents, {rate:.1f}/s, "
+            f"{self.done:,} of {self.documents:,} {self._noun}, {rate:.1f}/s, "
             f"{amount((self.bytes - size) / past)}/s, {_time(now - self._began)} elapsed, "
             f"{'-:--:--' if left is None else _time(left)} left"
         )

@@ -1,0 +1,1 @@
+"""Backup and restoration of a whole deployment."""
