@@ -18,9 +18,7 @@ def compare(before: Path, after: Path, json: bool) -> None:
     if json:
         print_json({name: as_json(one) for name, one in found.items()})
         return
-    table = Table(
-        "metric", "A", "B", "B less A (95 % interval)", "p", "wins", "ties", "losses", box=SIMPLE
-    )
+    table = Table("metric", "A", "B", "B less A, 95 %", "p", "won/tied/lost", box=SIMPLE)
     for name, one in found.items():
         places = 1 if name == LATENCY else 4
         table.add_row(
@@ -29,9 +27,9 @@ def compare(before: Path, after: Path, json: bool) -> None:
             f"{one.b:.{places}f}",
             interval(one, places),
             f"{one.p:.4f}",
-            *(str(count) for count in (one.wins, one.ties, one.losses)),
+            f"{one.wins}/{one.ties}/{one.losses}",
         )
-    out.print(f"A is '{before}', B is '{after}'; a win is a question for which B is better")
+    out.print(f"A is '{before}', B is '{after}'; won are questions for which B is better")
     out.print(table)
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import os
 import signal
 import zipfile
 
 import pytest
+import typer
 import yaml
 
 from adapters.parser import sandbox
+from orchestrator.cli.console import run
 from orchestrator.ports.parser import Isolation
 from tests.builders import free_port
 from tests.unit.cli.conftest import one_json, told
@@ -185,6 +189,24 @@ def test_named_backends_are_among_what_is_checked(rag, monkeypatch):
     monkeypatch.setenv("RAG_GENERATORS__CHEAP__KIND", "mock")
 
     assert one_json(rag("doctor", "--json"))["checks"]["generator 'cheap'"] == "mock"
+
+
+def test_an_interruption_is_told_and_is_exit_status_1(capsys):
+    cleared = []
+
+    async def interrupted():
+        try:
+            os.kill(os.getpid(), signal.SIGINT)  # as Ctrl-C does
+            await asyncio.sleep(10)
+        finally:
+            cleared.append("up")
+
+    with pytest.raises(typer.Exit) as ended:
+        run(interrupted())
+
+    assert ended.value.exit_code == 1
+    assert capsys.readouterr().err == "interrupted\n"
+    assert cleared == ["up"]
 
 
 @pytest.fixture
