@@ -36,7 +36,7 @@ def candidates(current: WorkspaceConfig, rerankers: Sequence[str]) -> list[Works
 
 def distinct(configurations: Sequence[WorkspaceConfig]) -> list[WorkspaceConfig]:
     """Each once, in order."""
-    return list(dict.fromkeys(configurations))
+    return [one for at, one in enumerate(configurations) if one not in configurations[:at]]
 
 
 def changes(current: WorkspaceConfig, other: WorkspaceConfig) -> dict[str, Any]:

@@ -81,12 +81,12 @@ class Replay:
             for role, one in moment.shelf.projections.items()
         }
         self._moment = replace(moment, shelf=shelf)
-        self._versions: dict[WorkspaceConfig, int] = {}
+        self._version = 0
 
     def configure(self, config: WorkspaceConfig) -> None:
         """Answer as with this configuration from now on."""
-        version = self._versions.setdefault(config, len(self._versions) + 1)
-        workspace = replace(self._moment.workspace, config=config, config_version=version)
+        self._version += 1  # pipelines are remembered by it
+        workspace = replace(self._moment.workspace, config=config, config_version=self._version)
         self._moment = replace(self._moment, workspace=workspace)
 
     async def pin(self, _name: str) -> Moment:
