@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from orchestrator.answering.course import Names
@@ -21,6 +21,7 @@ from orchestrator.domain.errors import Conflict, Rejected
 from orchestrator.domain.identity import Scope
 from orchestrator.domain.passages import Candidate, Passage
 from orchestrator.domain.workspaces import WorkspaceConfig
+from orchestrator.evaluation.replaying import RememberingEmbedder
 from orchestrator.indexing.library import Library, Moment
 from orchestrator.indexing.projection import Projection, Source
 from orchestrator.indexing.shelf import Shelf
@@ -69,6 +70,16 @@ class Assembly:
         self._metrics = metrics
         self._pipelines: dict[tuple[Shelf, int], Pipeline] = {}
         self.library: Library
+
+    def remembering(self) -> Assembly:
+        """The same parts, but that no question is embedded twice: to ask it in many ways."""
+        embedders = {
+            name: RememberingEmbedder(one) for name, one in self._backends.embedders.items()
+        }
+        backends = replace(self._backends, embedders=embedders)
+        other = Assembly(self._settings, backends, self._catalog, self._metrics)
+        other.library = self.library
+        return other
 
     def check(self, config: WorkspaceConfig) -> WorkspaceConfig:
         """The configuration itself, if every backend that it names is there.

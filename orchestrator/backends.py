@@ -6,8 +6,8 @@ that a deployment loads only what it uses.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, assert_never
 
 from pydantic import SecretStr
@@ -25,6 +25,7 @@ from orchestrator.ports.reranker import Reranker
 from orchestrator.ports.scanner import Scanner
 from orchestrator.settings import Settings, options
 from orchestrator.settings.explain import did_you_mean
+from orchestrator.settings.extras import extra as _extra
 
 if TYPE_CHECKING:
     from adapters.catalog.database import Database
@@ -299,17 +300,6 @@ def _kafka(chosen: options.KafkaQueueOptions) -> Mapping[str, str]:
         "ssl.ca.location": str(chosen.ca_file) if chosen.ca_file else None,
     }
     return {name: value for name, value in given.items() if value is not None}
-
-
-@contextmanager
-def _extra(name: str) -> Iterator[None]:
-    """Say what to install where an adapter's library is missing."""
-    try:
-        yield
-    except ImportError as error:
-        raise Misconfigured(
-            f"{error.name} is not installed: pip install 'rag-orchestrator[{name}]'"
-        ) from error
 
 
 def _revealed(secret: SecretStr | None) -> str | None:

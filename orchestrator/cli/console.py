@@ -47,9 +47,13 @@ def reported() -> Iterator[None]:
 
 
 def run(work: Coroutine[Any, Any, Result]) -> Result:
-    """Run a command's coroutine, its errors reported."""
+    """Run a command's coroutine, its errors reported, and that it was interrupted."""
     with reported():
-        return asyncio.run(work)
+        try:
+            return asyncio.run(work)
+        except KeyboardInterrupt:
+            err.print("interrupted")
+            raise typer.Exit(Exit.FAILED) from None
 
 
 def print_json(value: object) -> None:

@@ -224,13 +224,96 @@ def restore(
 
 @app.command(name="eval")
 def evaluate(
-    folder: Annotated[Path, typer.Argument(help="A BEIR-form folder.", exists=True)],
+    folder: Annotated[
+        Path | None,
+        typer.Argument(
+            help="A BEIR-form folder: corpus.jsonl, queries.jsonl, qrels/test.tsv.", exists=True
+        ),
+    ] = None,
+    compare: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(
+            metavar="A B",
+            help="Instead of a run: how two files of --per-query differ, with a 95 % interval and "
+            "a p value for each metric.",
+        ),
+    ] = None,
+    per_query: Annotated[
+        Path | None,
+        typer.Option(help="Write each question's figures and ranking here, as JSON lines."),
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(help="Draw recall against latency here (PNG), for each mode and depth."),
+    ] = None,
+    keep: Annotated[
+        Path | None,
+        typer.Option(
+            help="Keep the indexed collection in this folder; another run with it asks at once."
+        ),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="A JSON file with the workspace's configuration, or a part of it."),
+    ] = None,
+    assigned: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", callback=_texts, metavar="NAME=VALUE", help="Such as fusion.method=rrf."
+        ),
+    ] = None,
+    split: Annotated[str, typer.Option(help="Which judgements: qrels/SPLIT.tsv.")] = "test",
     json: Json = False,
 ) -> None:
-    """Measure retrieval on a labelled collection, in a throw-away workspace."""
+    """Measure retrieval on a labelled collection, in a throw-away workspace; or compare two runs.
+
+    Figures are those of the deployment's settings, reranker included. Latency is that of a search
+    for 10 documents. Needs the extra `eval`.
+    """
+    from orchestrator.cli.comparing import compare as run_compare
+    from orchestrator.cli.evaluating import Wanted
     from orchestrator.cli.evaluating import evaluate as run_eval
 
-    raise typer.Exit(run(run_eval(folder, json)))
+    if (folder is None) == (compare is None):
+        raise typer.BadParameter("give a folder to measure, or --compare two files")
+    if compare:
+        with reported():
+            run_compare(*compare, json)
+    elif folder:
+        wanted = Wanted(split, config, assigned or [], keep, per_query, plot, json)
+        raise typer.Exit(run(run_eval(folder, wanted)))
+
+
+@app.command()
+def tune(
+    workspace: Word,
+    questions: Annotated[
+        Path,
+        typer.Option(
+            exists=True,
+            help='JSON lines: {"question": …, "relevant": [source id or document id, …]}, or '
+            "{id: grade, …} for what is relevant; or a BEIR-form folder.",
+        ),
+    ],
+    folds: Annotated[int, typer.Option(min=2, max=20, help="Parts for cross-validation.")] = 5,
+    seed: Annotated[int, typer.Option(help="Of the parting into folds.")] = 0,
+    split: Annotated[str, typer.Option(help="Of a folder: qrels/SPLIT.tsv.")] = "test",
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Make the choice the workspace's next configuration.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Find the retrieval settings that answer labelled questions best, and show the evidence.
+
+    Fusion, depth and rerankers are tried. What is chosen in each fold is judged by questions that
+    took no part in the choosing; the current configuration stays where the gain may be chance.
+    Works beside a running server. Needs the extra `eval`.
+    """
+    with reported():  # the extra may be missing
+        from orchestrator.cli.tuning import Wanted
+        from orchestrator.cli.tuning import tune as run_tune
+
+    run(run_tune(workspace, Wanted(questions, split, folds, seed, apply, json)))
 
 
 @models.command()
@@ -262,6 +345,17 @@ def create(name: Word) -> None:
     from orchestrator.cli.operating import create_workspace
 
     run(create_workspace(name))
+
+
+@workspaces.command()
+def rollback(
+    name: Word,
+    version: Annotated[int, typer.Argument(min=1, help="An earlier version of it.")],
+) -> None:
+    """Make an earlier configuration of a workspace its next version."""
+    from orchestrator.cli.operating import roll_back
+
+    run(roll_back(name, version))
 
 
 @workspaces.command()

@@ -8,7 +8,8 @@ from rich.table import Table
 from orchestrator.cli.console import Exit, out, print_json
 from orchestrator.domain.errors import RagError
 from orchestrator.domain.identity import DEFAULT_WORKSPACE
-from orchestrator.http.schemas import IndexView, WorkspaceView
+from orchestrator.http.schemas import IndexView, Rollback, WorkspaceView
+from orchestrator.http.workspaces import rollback
 from orchestrator.indexing.projection import Audit
 from orchestrator.settings import STAGES, Settings, load
 from orchestrator.telemetry import logs
@@ -49,6 +50,17 @@ async def delete_workspace(name: str) -> None:
     async with open_application(load(), writes=True) as application:
         await application.withdrawals.workspace(name)
     out.print(f"deleted workspace '{name}'")
+
+
+async def roll_back(name: str, version: int) -> None:
+    """Make an earlier version of a workspace's configuration the next one."""
+    logs.set_up("warning", json=False)
+    async with open_application(load(), writes=False) as application:
+        now = await rollback(application, name, Rollback(version=version))
+    out.print(
+        f"workspace '{name}' has the configuration of version {version} again, "
+        f"as version {now.config_version}"
+    )
 
 
 def show_config(json: bool) -> None:

@@ -1,9 +1,9 @@
-"""Collections in BEIR form: `corpus.jsonl`, `queries.jsonl`, `qrels/test.tsv`."""
+"""Collections in BEIR form: `corpus.jsonl`, `queries.jsonl`, `qrels/SPLIT.tsv`."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -12,20 +12,39 @@ from typing import Any, Final
 from orchestrator.domain.documents import Upload
 from orchestrator.domain.errors import Rejected
 
+TEST: Final = "test"
 _COLUMNS: Final = ("query-id", "corpus-id", "score")
 
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """Documents to ingest, questions by id, and judgements by question and document id."""
+    """Documents to ingest, questions by id, and judgements by question and document id.
+
+    `left_out` are the judged questions that no document answers, and the judgements of questions
+    that there are not: neither can be measured.
+    """
 
     folder: Path
     questions: Mapping[str, str]
     judgements: Mapping[str, Mapping[str, int]]
+    left_out: Sequence[str] = ()
+
+    @property
+    def name(self) -> str:
+        """The folder's."""
+        return self.folder.resolve().name
 
     def uploads(self) -> Iterator[Upload]:
-        """The documents, one at a time; a document's id is its source id."""
-        for entry in _entries(self.folder / "corpus.jsonl", "_id", "text"):
+        """The documents, one at a time; a document's id is its source id.
+
+        Raises:
+            Rejected: naming a line that is no document, or an id that comes twice.
+        """
+        seen: set[str] = set()
+        for entry in entries(self.folder / "corpus.jsonl", "_id", "text"):
+            if str(entry["_id"]) in seen:
+                raise Rejected(f"'{self.folder / 'corpus.jsonl'}' holds '{entry['_id']}' twice")
+            seen.add(str(entry["_id"]))
             title, text = str(entry.get("title") or ""), str(entry["text"])
             yield Upload(
                 source_id=str(entry["_id"]),
@@ -35,24 +54,36 @@ class Collection:
             )
 
 
-def load(folder: Path) -> Collection:
+def load(folder: Path, split: str = TEST) -> Collection:
     """Read questions and judgements; only questions that a document answers are kept.
 
     Raises:
         Rejected: naming the file, and the line of it, that is missing or not of that form.
     """
-    judged = folder / "qrels" / "test.tsv"
-    judgements = _judgements(judged)
+    collection = load_questions(folder, split)
+    if not (folder / "corpus.jsonl").is_file():
+        raise Rejected(f"'{folder / 'corpus.jsonl'}' is missing")
+    return collection
+
+
+def load_questions(folder: Path, split: str = TEST) -> Collection:
+    """The same, where the documents may be missing: they are elsewhere already."""
+    judged = folder / "qrels" / f"{split}.tsv"
+    found = _judgements(judged)
+    judgements = {question: grades for question, grades in found.items() if grades}
     questions = {
         str(entry["_id"]): str(entry["text"])
-        for entry in _entries(folder / "queries.jsonl", "_id", "text")
+        for entry in entries(folder / "queries.jsonl", "_id", "text")
         if str(entry["_id"]) in judgements
     }
     if not questions:
         raise Rejected(f"'{judged}' judges no document relevant to a question of 'queries.jsonl'")
-    if not (folder / "corpus.jsonl").is_file():
-        raise Rejected(f"'{folder / 'corpus.jsonl'}' is missing")
-    return Collection(folder, questions, judgements)
+    return Collection(
+        folder,
+        questions,
+        {question: judgements[question] for question in questions},
+        [question for question in found if question not in questions],
+    )
 
 
 def _judgements(path: Path) -> dict[str, dict[str, int]]:
@@ -67,12 +98,18 @@ def _judgements(path: Path) -> dict[str, dict[str, int]]:
             grade = int(float(row["score"]))
         except (ValueError, OverflowError) as error:
             raise Rejected(f"'{path}', line {number}, is no judgement: {error}") from error
+        relevant = judgements.setdefault(row["query-id"], {})
         if grade > 0:
-            judgements.setdefault(row["query-id"], {})[row["corpus-id"]] = grade
+            relevant[row["corpus-id"]] = grade
     return judgements
 
 
-def _entries(path: Path, *fields: str) -> Iterator[dict[str, Any]]:
+def entries(path: Path, *fields: str) -> Iterator[dict[str, Any]]:
+    """The objects of a file of JSON lines, each with these fields.
+
+    Raises:
+        Rejected: naming the line that is none.
+    """
     for number, line in _lines(path):
         try:
             entry = json.loads(line)

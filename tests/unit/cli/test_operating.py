@@ -1,31 +1,22 @@
-"""`rag workspaces`, `rag config`, `rag doctor`, `rag eval`, `rag models` and `rag serve`."""
+"""`rag workspaces`, `rag config`, `rag doctor`, `rag models` and `rag serve`."""
 
 from __future__ import annotations
 
-import json
+import asyncio
 import logging
+import os
 import signal
 import zipfile
 
 import pytest
+import typer
 import yaml
 
 from adapters.parser import sandbox
+from orchestrator.cli.console import run
 from orchestrator.ports.parser import Isolation
 from tests.builders import free_port
 from tests.unit.cli.conftest import one_json, told
-from tests.unit.evaluation.collections import write
-
-FIGURES = {
-    "ndcg@10",
-    "recall@10",
-    "recall@100",
-    "mrr@10",
-    "p50_ms",
-    "p95_ms",
-    "docs_per_s",
-    "peak_mb",
-}
 
 
 @pytest.mark.usefixtures("empty")
@@ -70,6 +61,8 @@ def test_a_workspace_is_not_deleted_unasked(rag):
         (["create", "default"], 1, "workspace 'default' exists already"),
         (["create", "No Name"], 2, "is not a name"),
         (["delete", "nowhere", "--yes"], 2, "there is no workspace 'nowhere'"),
+        (["rollback", "nowhere", "1"], 2, "there is no workspace 'nowhere'"),
+        (["rollback", "default", "7"], 2, "has no configuration version 7"),
     ],
 )
 def test_what_cannot_be_done_to_a_workspace_is_told(rag, words, status, sentence):
@@ -198,54 +191,22 @@ def test_named_backends_are_among_what_is_checked(rag, monkeypatch):
     assert one_json(rag("doctor", "--json"))["checks"]["generator 'cheap'"] == "mock"
 
 
-@pytest.mark.usefixtures("empty")
-def test_an_evaluation_prints_every_figure(rag, tmp_path, data_dir):
-    before = (data_dir / "catalog.db").read_bytes()
+def test_an_interruption_is_told_and_is_exit_status_1(capsys):
+    cleared = []
 
-    result = rag("eval", write(tmp_path / "tiny"), "--json")
+    async def interrupted():
+        try:
+            os.kill(os.getpid(), signal.SIGINT)  # as Ctrl-C does
+            await asyncio.sleep(10)
+        finally:
+            cleared.append("up")
 
-    figures = one_json(result)
-    assert result.exit_code == 0, result.output
-    assert figures.keys() == FIGURES
-    assert figures["ndcg@10"] == figures["recall@10"] == figures["mrr@10"] == 1.0
-    assert 0 < figures["p50_ms"] <= figures["p95_ms"]
-    assert figures["docs_per_s"] > 0
-    assert figures["peak_mb"] > 10
-    assert (data_dir / "catalog.db").read_bytes() == before
+    with pytest.raises(typer.Exit) as ended:
+        run(interrupted())
 
-
-@pytest.mark.usefixtures("empty")
-def test_an_evaluation_for_people_is_a_table(rag, tmp_path):
-    result = rag("eval", write(tmp_path / "tiny"))
-
-    assert result.exit_code == 0, result.output
-    assert all(name in result.stdout for name in FIGURES)
-    assert "tiny" in result.stdout
-
-
-@pytest.mark.usefixtures("empty")
-def test_an_evaluation_of_what_is_no_collection_is_told(rag, tmp_path):
-    result = rag("eval", tmp_path, "--json")
-
-    assert result.exit_code == 2
-    assert "test.tsv" in told(result)
-
-
-@pytest.mark.usefixtures("empty")
-@pytest.mark.parametrize(
-    ("text", "sentence"),
-    [(" ", "'d1.txt' is empty"), ("<html></html>", "failed: the document holds no text")],
-)
-def test_an_evaluation_with_a_document_that_cannot_be_ingested_is_told(
-    rag, tmp_path, text, sentence
-):
-    folder = write(tmp_path / "tiny")
-    (folder / "corpus.jsonl").write_text(json.dumps({"_id": "d1", "text": text}) + "\n")
-
-    result = rag("eval", folder, "--json")
-
-    assert result.exit_code == 2
-    assert sentence in told(result)
+    assert ended.value.exit_code == 1
+    assert capsys.readouterr().err == "interrupted\n"
+    assert cleared == ["up"]
 
 
 @pytest.fixture

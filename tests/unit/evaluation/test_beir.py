@@ -7,13 +7,42 @@ import json
 import pytest
 
 from orchestrator.domain.errors import Rejected
-from orchestrator.evaluation.beir import load
+from orchestrator.evaluation.beir import load, load_questions
 from tests.unit.evaluation.collections import CORPUS, QRELS, write
 
 
 @pytest.fixture
 def folder(tmp_path):
     return write(tmp_path / "tiny")
+
+
+@pytest.fixture
+def several(folder):
+    """Judgements of a question that nothing answers, and of one that there is not."""
+    (folder / "qrels" / "dev.tsv").write_text(f"{QRELS}q3\trefunds\t0\nq9\ttravel\t1\n")
+    return folder
+
+
+def test_questions_that_cannot_be_measured_are_named(several):
+    collection = load(several, "dev")
+
+    assert collection.left_out == ["q3", "q9"]
+    assert collection.questions.keys() == collection.judgements.keys() == {"q1", "q2"}
+
+
+def test_questions_can_be_read_without_documents(folder):
+    (folder / "corpus.jsonl").unlink()
+
+    assert load_questions(folder).questions.keys() == {"q1", "q2"}
+
+
+def test_a_document_that_comes_twice_is_named(folder):
+    put(folder, "corpus.jsonl", *CORPUS, CORPUS[1])
+
+    uploads = load(folder).uploads()
+
+    with pytest.raises(Rejected, match="holds 'travel' twice"):
+        list(uploads)
 
 
 def put(folder, name, *entries):

@@ -8,91 +8,126 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.evaluation.metrics import (
-    ndcg,
-    percentile,
-    recall,
-    reciprocal_rank,
-    summary,
-)
+from orchestrator.evaluation.metrics import Measuring, latencies, means, percentile
 
 GRADED = {"a": 3, "b": 2, "c": 1, "no": 0}
+
+
+def figures(ranking, judged):
+    return Measuring({"q": judged}).of_each({"q": ranking})["q"]
 
 
 def test_ndcg_of_graded_judgements():
     # gains 2, 3, 0, 1 at places 1 to 4; the ideal is 3, 2, 1:
     # DCG  = 2/log2(2) + 3/log2(3) + 0/log2(4) + 1/log2(5) = 2 + 1.89279 + 0 + 0.43068 = 4.32347
     # IDCG = 3/log2(2) + 2/log2(3) + 1/log2(4)             = 3 + 1.26186 + 0.5         = 4.76186
-    assert ndcg(["b", "a", "x", "c"], GRADED, 10) == pytest.approx(4.32347 / 4.76186, abs=1e-5)
+    found = figures(["b", "a", "x", "c"], GRADED)
+
+    assert found["ndcg@10"] == pytest.approx(4.32347 / 4.76186, abs=1e-5)
 
 
 def test_ndcg_of_one_relevant_document_at_the_third_place():
     # 1/log2(4) over 1/log2(2)
-    assert ndcg(["x", "y", "a"], {"a": 1}, 10) == 0.5
+    assert figures(["x", "y", "a"], {"a": 1})["ndcg@10"] == 0.5
 
 
-def test_ndcg_looks_no_further_than_k():
-    assert ndcg(["x", "y", "a"], {"a": 1}, 2) == 0.0
+def test_ndcg_looks_no_further_than_ten():
+    assert figures([*"0123456789", "a"], {"a": 1})["ndcg@10"] == 0.0
 
 
-def test_ndcg_is_perfect_when_k_is_filled_with_the_best():
-    # four relevant documents, but only two places: the ideal is cut at k, too
-    assert ndcg(["a", "b"], {"a": 2, "b": 2, "c": 1, "d": 1}, 2) == 1.0
+def test_ndcg_is_perfect_when_ten_places_are_filled_with_the_best():
+    # twelve relevant documents, but only ten places: the ideal is cut there, too
+    judged = dict.fromkeys("abcdefghij", 2) | {"k": 1, "l": 1}
+
+    assert figures(list("abcdefghij"), judged)["ndcg@10"] == pytest.approx(1.0)
 
 
 def test_a_negative_grade_gains_and_costs_nothing():
-    assert ndcg(["bad", "a"], {"a": 1, "bad": -1}, 10) == pytest.approx(1 / math.log2(3))
+    found = figures(["bad", "a"], {"a": 1, "bad": -1})
+
+    assert found["ndcg@10"] == pytest.approx(1 / math.log2(3))
 
 
-def test_recall_is_the_share_of_relevant_documents_among_the_first_k():
-    # of a, b and c, the first three places hold a and c
-    assert recall(["a", "no", "c", "b"], GRADED, 3) == pytest.approx(2 / 3)
-    assert recall(["a", "no", "c", "b"], GRADED, 4) == 1.0
+def test_recall_is_the_share_of_relevant_documents_among_the_first():
+    # of a, b and c, the first ten places hold a and c
+    found = figures(["a", "no", "c", *"0123456", "b"], GRADED)
+
+    assert (found["recall@10"], found["recall@100"]) == (pytest.approx(2 / 3), 1.0)
 
 
 def test_a_document_that_is_judged_irrelevant_does_not_count_for_recall():
-    assert recall(["no"], GRADED, 10) == 0.0
+    assert figures(["no"], GRADED)["recall@10"] == 0.0
 
 
 @pytest.mark.parametrize(
-    ("ranking", "k", "expected"),
+    ("ranking", "expected"),
     [
-        (["a"], 10, 1.0),
-        (["x", "no", "c"], 10, 1 / 3),
-        (["x", "no", "c"], 2, 0.0),
-        (["x", "b", "a"], 10, 1 / 2),
-        ([], 10, 0.0),
+        (["a"], 1.0),
+        (["x", "no", "c"], 1 / 3),
+        ([*"0123456789", "c"], 0.0),
+        (["x", "b", "a"], 1 / 2),
+        ([], 0.0),
     ],
 )
-def test_the_reciprocal_rank_is_that_of_the_first_relevant_document(ranking, k, expected):
-    assert reciprocal_rank(ranking, GRADED, k) == pytest.approx(expected)
+def test_the_reciprocal_rank_is_that_of_the_first_relevant_document(ranking, expected):
+    assert figures(ranking, GRADED)["mrr@10"] == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("metric", [ndcg, recall, reciprocal_rank])
-@pytest.mark.parametrize("judged", [{}, {"a": 0}])
-def test_without_a_relevant_document_a_metric_is_zero(metric, judged):
-    assert metric(["a"], judged, 10) == 0.0
+@pytest.mark.parametrize(
+    ("ranking", "expected"),
+    [
+        # precision where a relevant document stands: 1/1 and 2/3, over three relevant ones
+        (["a", "x", "b"], (1 + 2 / 3) / 3),
+        (["x", "a", "b", "c"], (1 / 2 + 2 / 3 + 3 / 4) / 3),
+        (["a", "b", "c"], 1.0),
+        (["no", "x"], 0.0),
+    ],
+)
+def test_average_precision(ranking, expected):
+    assert figures(ranking, GRADED)["map"] == pytest.approx(expected)
 
 
-def test_a_summary_is_the_mean_over_every_judged_question():
+def test_without_a_relevant_document_a_metric_is_zero():
+    assert set(figures(["a"], {"a": 0}).values()) == {0.0}
+
+
+def test_means_are_over_every_judged_question():
     judgements = {"q1": {"a": 1}, "q2": {"a": 1}, "q3": {"a": 1}, "q4": {"a": 1}}
-    rankings = {"q1": ["a"], "q2": ["x", "y", "a"], "q3": ["x"] * 10 + ["a"]}  # q4: no ranking
+    rankings = {"q1": ["a"], "q2": ["x", "y", "a"], "q3": [*"0123456789", "a"]}  # q4: no ranking
 
-    # nDCG: 1, 1/log2(4), 0, 0; recall@10: 1, 1, 0, 0; recall@100: 1, 1, 1, 0; RR: 1, 1/3, 0, 0
-    assert summary(rankings, judgements) == {
+    found = means(Measuring(judgements).of_each(rankings).values())
+
+    # nDCG: 1, 1/log2(4), 0, 0; recall@10: 1, 1, 0, 0; recall@100: 1, 1, 1, 0; RR: 1, 1/3, 0, 0;
+    # average precision: 1, 1/3, 1/11, 0
+    assert found == {
         "ndcg@10": pytest.approx(1.5 / 4),
         "recall@10": pytest.approx(2 / 4),
         "recall@100": pytest.approx(3 / 4),
         "mrr@10": pytest.approx((1 + 1 / 3) / 4),
+        "map": pytest.approx((1 + 1 / 3 + 1 / 11) / 4),
     }
 
 
 def test_a_ranking_that_nobody_judged_does_not_count():
-    assert summary({"q1": ["a"], "q9": ["x"]}, {"q1": {"a": 1}})["ndcg@10"] == 1.0
+    found = Measuring({"q1": {"a": 1}}).of_each({"q1": ["a"], "q9": ["x"]})
+
+    assert found.keys() == {"q1"}
 
 
-def test_without_questions_there_is_no_summary():
-    assert summary({}, {}) == {}
+def test_only_the_metrics_wanted_are_computed():
+    assert Measuring({"q": {"a": 1}}, ["map"]).of_each({"q": ["a"]}) == {"q": {"map": 1.0}}
+
+
+def test_without_questions_there_are_no_means():
+    assert means([]) == {}
+
+
+def test_latencies_are_percentiles():
+    assert latencies([float(one) for one in range(1, 101)]) == {
+        "p50_ms": 50.0,
+        "p95_ms": 95.0,
+        "p99_ms": 99.0,
+    }
 
 
 @pytest.mark.parametrize(
@@ -111,24 +146,18 @@ rankings = st.lists(st.sampled_from("abcdefgh"), unique=True)
 judged = st.dictionaries(st.sampled_from("abcdefgh"), st.integers(0, 3))
 
 
-@given(rankings, judged, st.integers(1, 10))
-def test_metrics_lie_between_zero_and_one(ranking, judged, k):
-    for metric in (ndcg, recall, reciprocal_rank):
-        assert 0.0 <= metric(ranking, judged, k) <= 1.0
+@given(rankings, judged)
+def test_metrics_lie_between_zero_and_one(ranking, judged):
+    assert all(0.0 <= value <= 1.0 for value in figures(ranking, judged).values())
 
 
-@given(judged, st.integers(1, 10))
-def test_the_ideal_ranking_is_perfect(judged, k):
+@given(judged)
+def test_the_ideal_ranking_is_perfect(judged):
     ideal = sorted(judged, key=lambda one: -judged[one])
-
     relevant = [one for one in judged if judged[one] > 0]
-    assert ndcg(ideal, judged, k) == pytest.approx(1.0 if relevant else 0.0)
-    assert reciprocal_rank(ideal, judged, k) == (1.0 if relevant else 0.0)
 
-
-@given(rankings, judged, st.integers(1, 9))
-def test_recall_only_grows_with_k(ranking, judged, k):
-    assert recall(ranking, judged, k) <= recall(ranking, judged, k + 1)
+    perfect = 1.0 if relevant else 0.0
+    assert list(figures(ideal, judged).values()) == pytest.approx([perfect] * 5)
 
 
 @given(st.lists(st.floats(0, 1e6), min_size=1), st.floats(0.01, 1.0))
