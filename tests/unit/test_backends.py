@@ -142,10 +142,10 @@ async def test_stores_of_two_names_share_no_folder(tmp_path):
 
 
 @pytest.mark.parametrize(("kind", "adapter"), [("none", NoReranker), ("mock", MockReranker)])
-def test_a_reranker_is_opened_by_its_kind(tmp_path, kind, adapter):
+async def test_a_reranker_is_opened_by_its_kind(tmp_path, kind, adapter):
     found = settings(tmp_path, reranker={"kind": kind})
 
-    assert type(backends.open_reranker(found.reranker)) is adapter
+    assert type(await backends.open_reranker(found.reranker, AsyncExitStack())) is adapter
 
 
 @pytest.mark.parametrize(
