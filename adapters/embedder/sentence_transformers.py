@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors import SafetensorError
 from sentence_transformers import SentenceTransformer
 
 from adapters.embedder.asked import Asked
@@ -42,7 +43,9 @@ class SentenceTransformersEmbedder:
     Documents go through it batch by batch, so that a question waits for one batch at most.
     """
 
-    def __init__(self, model: SentenceTransformer, chosen: Chosen, weights: str) -> None:
+    def __init__(
+        self, model: SentenceTransformer, chosen: Chosen, *, weights: str, dimension: int
+    ) -> None:
         passage = _prompt(model, chosen.passage_prompt, "document", "passage")
         self._model: Any = model
         self._batch = chosen.batch
@@ -55,7 +58,7 @@ class SentenceTransformersEmbedder:
         limit = int(model.max_seq_length)
         made = f"{weights}\0{passage}\0{limit}"
         self.digest = f"sentence-transformers:{hashlib.sha256(made.encode()).hexdigest()}"
-        self.dimension = int(model.get_sentence_embedding_dimension() or 0)
+        self.dimension = dimension
         self.max_tokens = limit - len(self._counter(passage))
 
     def close(self) -> None:
@@ -79,10 +82,6 @@ class SentenceTransformersEmbedder:
     def token_spans(self, text: str) -> Spans:
         """Offsets of the model's own tokens, however many there are."""
         return self._counter(text)
-
-    def warm(self) -> None:
-        """Embed as long a text as the model reads."""
-        self._encode(["word " * self.max_tokens], self._passage)
 
     async def _embed_one(self, text: str) -> Vector:
         vector: Vector = (await self._run([text], self._query))[0]
@@ -122,27 +121,32 @@ def _load(chosen: Chosen) -> SentenceTransformersEmbedder:
         model.max_seq_length = chosen.max_tokens
     if not model.max_seq_length:
         raise Misconfigured(f"the model '{chosen.model}' states no limit: set `max_tokens`")
-    embedder = SentenceTransformersEmbedder(model, chosen, digest_of(folder))
+    dimension = _dimension(model, chosen)
+    return SentenceTransformersEmbedder(
+        model, chosen, weights=digest_of(folder), dimension=dimension
+    )
+
+
+def _dimension(model: Any, chosen: Chosen) -> int:
+    """The dimension of what it makes of as long a text as it reads."""
+    limit = model.max_seq_length
     try:
-        embedder.warm()
+        (vector,) = model.encode(["word " * limit], show_progress_bar=False)
     except (IndexError, RuntimeError) as error:  # positions that the model does not have
-        embedder.close()
         raise Misconfigured(
-            f"the model '{chosen.model}' does not read {model.max_seq_length} tokens: {error}"
+            f"the model '{chosen.model}' does not read {limit} tokens: {error}"
         ) from error
-    if chosen.dimension not in {None, embedder.dimension}:
-        embedder.close()
+    if chosen.dimension not in {None, len(vector)}:
         raise Misconfigured(
-            f"the model '{chosen.model}' is of {embedder.dimension} dimensions, "
-            f"not of {chosen.dimension}"
+            f"the model '{chosen.model}' is of {len(vector)} dimensions, not of {chosen.dimension}"
         )
-    return embedder
+    return len(vector)
 
 
 def _read(folder: Path, chosen: Chosen) -> SentenceTransformer:
     try:
         return SentenceTransformer(str(folder), device=chosen.device, local_files_only=True)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise Misconfigured(f"the model '{chosen.model}' cannot be loaded: {error}") from error
 
 

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any
 
+from safetensors import SafetensorError
 from sentence_transformers import CrossEncoder
 from torch.nn import Sigmoid
 
@@ -99,7 +100,7 @@ def _load(
         )
         labels = int(model.num_labels)
         model.predict([("word", "word " * (max_tokens or 1))], show_progress_bar=False)
-    except (OSError, ValueError, KeyError, IndexError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, IndexError, RuntimeError, SafetensorError) as error:
         raise Misconfigured(f"the cross-encoder '{name}' cannot be used: {error}") from error
     if labels != 1:
         raise Misconfigured(
