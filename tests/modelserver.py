@@ -79,8 +79,6 @@ def model_server(port: int = 0) -> Iterator[ModelServer]:
     """Serve on a free port, or on this one, until the block ends."""
 
     class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["content-length"])))
             headers = {name.lower(): value for name, value in self.headers.items()}
