@@ -314,6 +314,7 @@ def _served(chosen: options.OpenAIEmbedderOptions) -> Model:
 
     return Model(
         name=chosen.model,
+        revision=chosen.revision,
         dimension=chosen.dimension,
         asks=chosen.shorten,
         max_tokens=chosen.max_tokens,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ class Model:
     """
 
     name: str
+    revision: str
     dimension: int
     asks: bool
     max_tokens: int
@@ -48,7 +50,7 @@ class OpenAIEmbedder:
     """`orchestrator.ports.embedder.Embedder` over HTTP; at most `parallel` requests at once.
 
     The weights are out of reach, so the digest names what stands for them: the server's host, the
-    model, the dimension and the prompt. Another model under the same name needs another generation.
+    model, its revision and dimension, and the prompt of passages.
     """
 
     def __init__(self, client: openai.AsyncOpenAI, model: Model) -> None:
@@ -58,8 +60,8 @@ class OpenAIEmbedder:
         self._turns = asyncio.Semaphore(model.parallel)
         self._asked = Asked()
         self._server = f"the embedder at {host}"
-        prompted = f":{model.passage_prompt}" if model.passage_prompt else ""
-        self.digest = f"openai:{host}:{model.name}:{model.dimension}{prompted}"
+        told = (host, model.name, model.revision, model.dimension, model.passage_prompt)
+        self.digest = f"openai:{hashlib.sha256(repr(told).encode()).hexdigest()}"
         self.dimension = model.dimension
         self.max_tokens = model.max_tokens - len(model.counter(model.passage_prompt))
 

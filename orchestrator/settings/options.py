@@ -110,6 +110,7 @@ class OpenAIEmbedderOptions(Options):
 
     kind: Literal["openai"]
     model: str = Field(min_length=1)
+    revision: str = Field(default="", description="to be changed with the weights behind a name")
     dimension: int = Field(ge=1, le=65_536)
     base_url: HttpUrl = HttpUrl("https://api.openai.com/v1")
     api_key: SecretStr | None = None

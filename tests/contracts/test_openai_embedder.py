@@ -12,11 +12,13 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from adapters.embedder.openai import OpenAIEmbedder
 from adapters.embedder.tokens import counter_of, first, guessed, read_counter
+from adapters.vectors.faiss import FaissStore
 from orchestrator import backends
 from orchestrator.contracts.embedder import EmbedderContract
 from orchestrator.domain.errors import Misconfigured, Unavailable
+from orchestrator.ports.indexes import IndexKey
 from orchestrator.settings import load
-from tests.builders import free_port
+from tests.builders import Ledger, free_port, ids_of
 from tests.modelserver import LONGEST, model_server
 
 SAMPLES = sorted(Path(__file__).parents[2].glob("samples/documents/**/*.md"))
@@ -236,6 +238,7 @@ async def test_vectors_that_differ_have_digests_that_differ(opened):
     chosen = [
         {},
         {"model": "others"},
+        {"revision": "2"},
         {"dimension": 128},
         {"passage_prompt": "text: "},
         {"base_url": "http://localhost/v1"},
@@ -244,6 +247,27 @@ async def test_vectors_that_differ_have_digests_that_differ(opened):
 
     assert len(digests) == len(chosen)
     assert (await opened(query_prompt="query: ", api_key="other")).digest in digests
+
+
+async def test_an_index_of_other_vectors_is_another_index(opened, tmp_path):
+    ledger = Ledger()
+    (chunk_id,) = ledger.publish(1)
+    store = FaissStore(tmp_path)
+    embedder, shorter = await opened(), await opened(dimension=200, shorten=True)
+    vector = await embedder.embed_query("refunds")
+
+    async with store.open(key_of(embedder), ledger.roster, persist=True) as index:
+        await index.apply(ids_of([chunk_id]), [vector], remove=ids_of([]))
+        await index.save()
+
+    async with store.open(key_of(shorter), ledger.roster, persist=True) as other:
+        assert (await other.held()).tolist() == []
+    async with store.open(key_of(embedder), ledger.roster, persist=True) as again:
+        assert (await again.held()).tolist() == [chunk_id]
+
+
+def key_of(embedder) -> IndexKey:
+    return IndexKey("w", 1, embedder.digest, embedder.dimension)
 
 
 def test_a_guess_has_as_many_tokens_as_a_real_tokenizer_or_more(model_folder):
