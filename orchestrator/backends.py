@@ -320,6 +320,7 @@ def _served(chosen: options.OpenAIEmbedderOptions) -> Model:
         max_tokens=chosen.max_tokens,
         batch=chosen.batch,
         parallel=chosen.parallel,
+        question_s=chosen.question_s,
         query_prompt=chosen.query_prompt,
         passage_prompt=chosen.passage_prompt,
         counter=read_counter(chosen.tokenizer) if chosen.tokenizer else guessed,

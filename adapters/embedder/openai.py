@@ -31,7 +31,8 @@ class Model:
     """A model on a server, and how it is asked.
 
     `dimension` is that of its vectors; `asks` whether they are asked for by it. Each prompt stands
-    before its texts. `max_tokens` of them are sent, as `counter` counts.
+    before its texts. `max_tokens` of them are sent, as `counter` counts. A question, with whatever
+    is tried again, takes `question_s` seconds at most.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Model:
     max_tokens: int
     batch: int
     parallel: int
+    question_s: float
     query_prompt: str
     passage_prompt: str
     counter: Counter
@@ -88,7 +90,12 @@ class OpenAIEmbedder:
         return [first(text, model.max_tokens, model.counter) or BLANK for text in texts]
 
     async def _embed_one(self, text: str) -> Vector:
-        given = await self._request(self._cut([self._model.query_prompt + text]))
+        question, seconds = self._cut([self._model.query_prompt + text]), self._model.question_s
+        try:
+            async with asyncio.timeout(seconds):
+                given = await self._request(question)
+        except TimeoutError as error:
+            raise Unavailable(self._server, f"no answer within {seconds:g} s") from error
         vector: Vector = unit_vectors(given, 1, self.dimension, self._server)[0]
         return vector
 

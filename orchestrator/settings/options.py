@@ -124,6 +124,7 @@ class OpenAIEmbedderOptions(Options):
     passage_prompt: str = ""
     tokenizer: Path | None = None
     timeout_s: float = Field(default=20.0, gt=0, description="for one request")
+    question_s: float = Field(default=3.0, gt=0, description="for a question, retries included")
     retries: int = Field(default=2, ge=0, le=10)
 
 

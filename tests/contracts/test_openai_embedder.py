@@ -227,9 +227,10 @@ async def test_a_short_failure_is_tried_again(server, opened):
 async def test_a_server_that_is_away_or_silent_is_unavailable(server, opened):
     server.wait_s = 1.0
     silent = await opened(timeout_s=0.05)
+    slow = await opened(question_s=0.05, retries=5)
     away = await opened(base_url=f"http://127.0.0.1:{free_port()}/v1")
 
-    for embedder in (silent, away):
+    for embedder in (silent, slow, away):
         with pytest.raises(Unavailable, match=r"the embedder at 127\.0\.0\.1"):
             await embedder.embed_query("When?")
 
