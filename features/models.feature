@@ -38,6 +38,15 @@ Feature: Models of one's own choice
     Then the answer says "7 days"
     And the answer lacked no model
 
+  Scenario: Documents wait for the embedder
+    Given a deployment whose embedder is a server
+    And an empty workspace
+    When the model server goes down
+    And I hand in "policies/refunds.txt" saying "Refunds are paid within 7 days of purchase."
+    Then it is not indexed yet
+    When the model server comes back
+    Then it is indexed without being handed in again
+
   Scenario: The embedder begins to answer with another model's vectors
     Given a deployment whose embedder is a server
     And a workspace with these documents

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from pytest_bdd import given, parsers, scenarios, then, when
 
 from features.conftest import upload_all
-from features.world import Deploy, World, named
+from features.world import Deploy, World, named, wait_for
 from tests.builders import free_port
 from tests.modelserver import ModelServer, model_server
 
@@ -108,6 +109,28 @@ def gives(switch: Switch, dimension: int) -> None:
         }
 
     switch.server.instead = shorter
+
+
+@when(named('I hand in "{source_id}" saying "{text}"'))
+def hand_in(world: World, source_id: str, text: str) -> None:
+    world.noted = world.accepted(world.send(source_id, text))
+
+
+@then("it is not indexed yet")
+def not_indexed(world: World) -> None:
+    wait_for(lambda: status_of(world)["stage"] == "embedding", "it never came to be embedded")
+    time.sleep(0.5)
+    assert status_of(world)["status"] != "indexed"
+    assert status_of(world)["error"] is None
+
+
+@then("it is indexed without being handed in again")
+def indexed(world: World) -> None:
+    wait_for(lambda: status_of(world)["status"] == "indexed", "it was not taken up again")
+
+
+def status_of(world: World) -> dict[str, Any]:
+    return world.request("GET", world.noted).json()
 
 
 @then(parsers.parse("there are {count:d} vectors of length 1"))
