@@ -13,6 +13,13 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, object, obj
     finished = yield
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if reporter:
+        torch = sum(
+            "torch" in getattr(report, "keywords", ())
+            for how in ("passed", "failed", "error")
+            for report in reporter.stats.get(how, [])
+        )
+        if torch:
+            reporter.write_line(f"torch tests: {torch} ran")
         skipped = _live(reporter.stats.get("skipped", []))
         ran = sum(_live(reporter.stats.get(how, [])) for how in ("passed", "failed", "error"))
         reporter.write_line(f"live tests: {ran} ran, {skipped} skipped")

@@ -32,6 +32,7 @@ META = {
     "degraded": list,
     "retriever": str,
     "reranker": str,
+    "skipped": list,
     "generator": str,
     "usage": dict,
 }

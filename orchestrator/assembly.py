@@ -9,6 +9,7 @@ from typing import Final
 
 from orchestrator.answering.course import Names
 from orchestrator.answering.pipeline import Pipeline
+from orchestrator.answering.reranking import ConditionalReranker
 from orchestrator.answering.retrieval import (
     HybridRetriever,
     Side,
@@ -176,10 +177,17 @@ class Assembly:
             library=self.library,
             cache=self._backends.caches[config.cache],
             retriever=self.retriever(moment, None),
-            reranker=self._backends.rerankers[config.reranker],
+            reranker=self._reranker(config),
             generator=self._backends.generators[config.generator],
             rerank_depth=getattr(reranking, "depth", 0),
         )
+
+    def _reranker(self, config: WorkspaceConfig) -> Reranker:
+        """The reranker that the configuration names, asked when it says."""
+        inner, margin = self._backends.rerankers[config.reranker], config.reranking.skip_margin
+        if margin is None or self._settings.named("reranker")[config.reranker].kind == "none":
+            return inner
+        return ConditionalReranker(inner, margin=margin, skipped=self._metrics.rerank_skipped.inc)
 
 
 def _unusable(workspace: str, error: Rejected) -> Conflict:

@@ -29,6 +29,7 @@ from orchestrator.settings.extras import extra as _extra
 
 if TYPE_CHECKING:
     from adapters.catalog.database import Database
+    from adapters.embedder.openai import Model
 
 MOCK_DIGEST = "mock-"
 """How the digests of mock embedders begin."""
@@ -74,6 +75,30 @@ async def open_embedder(
 
             folder = chosen.model or settings.models_dir / "all-MiniLM-L6-v2"
             return await stack.enter_async_context(open_onnx(folder, threads=chosen.threads))
+        case options.SentenceTransformersEmbedderOptions():
+            with _extra("sentence-transformers"):
+                from adapters.embedder.sentence_transformers import (
+                    Chosen,
+                    open_sentence_transformers,
+                )
+
+            picked = Chosen(**chosen.model_dump(exclude={"kind"}))
+            return await stack.enter_async_context(open_sentence_transformers(picked))
+        case options.OpenAIEmbedderOptions():
+            with _extra("openai"):
+                from adapters.embedder.openai import open_openai
+
+            return await stack.enter_async_context(
+                open_openai(
+                    _served(chosen),
+                    base_url=str(chosen.base_url),
+                    api_key=_revealed(chosen.api_key),
+                    organization=chosen.organization,
+                    project=chosen.project,
+                    timeout_s=chosen.timeout_s,
+                    retries=chosen.retries,
+                )
+            )
     assert_never(chosen)
 
 
@@ -216,8 +241,8 @@ def open_keywords(chosen: options.KeywordOptions, name: str, settings: Settings)
     assert_never(chosen)
 
 
-def open_reranker(chosen: options.RerankerOptions) -> Reranker:
-    """A reranker."""
+async def open_reranker(chosen: options.RerankerOptions, stack: AsyncExitStack) -> Reranker:
+    """A reranker, its model loaded; no server is asked until it is used."""
     match chosen:
         case options.NoRerankerOptions():
             from adapters.reranker.none import NoReranker
@@ -227,6 +252,32 @@ def open_reranker(chosen: options.RerankerOptions) -> Reranker:
             from adapters.reranker.mock import MockReranker
 
             return MockReranker()
+        case options.CrossEncoderRerankerOptions():
+            with _extra("sentence-transformers"):
+                from adapters.reranker.cross_encoder import open_cross_encoder
+
+            return await stack.enter_async_context(
+                open_cross_encoder(
+                    chosen.model,
+                    revision=chosen.revision,
+                    device=chosen.device,
+                    batch=chosen.batch,
+                    max_tokens=chosen.max_tokens,
+                )
+            )
+        case options.RemoteRerankerOptions():
+            from adapters.reranker.remote import open_remote
+
+            return await stack.enter_async_context(
+                open_remote(
+                    str(chosen.base_url),
+                    model=chosen.model,
+                    api_key=_revealed(chosen.api_key),
+                    shape=chosen.shape,
+                    logits=chosen.logits,
+                    timeout_s=chosen.timeout_s,
+                )
+            )
     assert_never(chosen)
 
 
@@ -287,6 +338,26 @@ def open_scanner(chosen: options.ScannerOptions) -> Scanner:
                 timeout_s=chosen.timeout_s,
             )
     assert_never(chosen)
+
+
+def _served(chosen: options.OpenAIEmbedderOptions) -> Model:
+    """The model on its server, with what counts its tokens."""
+    from adapters.embedder.openai import Model
+    from adapters.embedder.tokens import guessed, read_counter
+
+    return Model(
+        name=chosen.model,
+        revision=chosen.revision,
+        dimension=chosen.dimension,
+        asks=chosen.shorten,
+        max_tokens=chosen.max_tokens,
+        batch=chosen.batch,
+        parallel=chosen.parallel,
+        question_s=chosen.question_s,
+        query_prompt=chosen.query_prompt,
+        passage_prompt=chosen.passage_prompt,
+        counter=read_counter(chosen.tokenizer) if chosen.tokenizer else guessed,
+    )
 
 
 def _kafka(chosen: options.KafkaQueueOptions) -> Mapping[str, str]:

@@ -157,7 +157,7 @@ async def _open_backends(settings: Settings, stack: AsyncExitStack, metrics: Met
             for name, chosen in settings.named("keywords").items()
         },
         rerankers={
-            name: TimedReranker(backends.open_reranker(chosen), watch)
+            name: TimedReranker(await backends.open_reranker(chosen, stack), watch)
             for name, chosen in settings.named("reranker").items()
         },
         generators={

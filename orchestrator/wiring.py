@@ -10,7 +10,7 @@ from typing import Any
 from adapters.parser.sandbox import ParserSandbox
 from adapters.retriever.mock import read_corpus
 from orchestrator.answering.service import Answering
-from orchestrator.assembly import Assembly
+from orchestrator.assembly import Assembly, Backends
 from orchestrator.domain.errors import Misconfigured, Rejected
 from orchestrator.domain.identity import DEFAULT_WORKSPACE
 from orchestrator.domain.quotas import UNLIMITED
@@ -45,6 +45,7 @@ class Application:
     catalog: Catalog
     library: Library
     assembly: Assembly
+    backends: Backends
     answering: Answering
     ingestion: Ingestion
     intake: Intake
@@ -114,6 +115,7 @@ def _assembled(parts: Parts, stack: AsyncExitStack) -> Application:
         catalog=stores.catalog,
         library=library,
         assembly=assembly,
+        backends=parts.backends,
         answering=Answering(library, assembly.pipeline, assembly.retriever),
         ingestion=ingestion,
         intake=_intake(parts, ingestion, runner),

@@ -26,18 +26,19 @@ class MockEmbedder:
         """Hash each text."""
         if not texts:
             return np.empty((0, DIMENSION), np.float32)
-        return np.stack([_hashed(text) for text in texts])
+        return np.stack([hashed(text) for text in texts])
 
     async def embed_query(self, text: str) -> Vector:
         """Hash the text."""
-        return _hashed(text)
+        return hashed(text)
 
     def token_spans(self, text: str) -> Sequence[tuple[int, int]]:
         """A token is a word."""
         return [word.span() for word in WORD.finditer(text)]
 
 
-def _hashed(text: str) -> Vector:
+def hashed(text: str) -> Vector:
+    """The unit vector of the text's words; of none, always the same."""
     vector = np.zeros(DIMENSION, np.float32)
     for term in terms(text):
         code = zlib.crc32(term.encode())

@@ -18,6 +18,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
+from adapters.embedder.asked import Asked
 from adapters.embedder.pulling import TOKENIZER, WEIGHTS, WEIGHTS_SHA256
 from orchestrator.domain.errors import Misconfigured
 from orchestrator.ports.arrays import Vector, Vectors
@@ -27,8 +28,6 @@ DIMENSION: Final = 384
 MAX_TOKENS: Final = 256
 BATCH_TOKENS: Final = 512
 """Texts of one batch, padded to the longest, hold at most so many tokens."""
-REMEMBERED: Final = 256
-"""Questions whose vectors are kept: several stages of one request ask for the same."""
 UNUSED: Final = ("pooler.", "embeddings.position_ids")
 
 
@@ -51,7 +50,7 @@ class OnnxEmbedder:
         self._counter = counter
         self._callers = max(1, threads - 1)
         self._documents = ThreadPoolExecutor(self._callers, thread_name_prefix="embed-documents")
-        self._asked: dict[str, Vector] = {}
+        self._asked = Asked()
         self._questions = ThreadPoolExecutor(1, thread_name_prefix="embed-questions")
         self.digest = WEIGHTS_SHA256
         self.dimension = DIMENSION
@@ -79,14 +78,7 @@ class OnnxEmbedder:
 
     async def embed_query(self, text: str) -> Vector:
         """One text, on a thread of its own; the last ones are remembered."""
-        vector = self._asked.pop(text, None)
-        if vector is None:
-            loop = asyncio.get_running_loop()
-            vector = await loop.run_in_executor(self._questions, self._embed_one, text)
-        self._asked[text] = vector
-        if len(self._asked) > REMEMBERED:
-            del self._asked[next(iter(self._asked))]
-        return vector
+        return await self._asked.vector(text, self._questioned)
 
     def token_spans(self, text: str) -> Sequence[tuple[int, int]]:
         """Offsets of the model's own word pieces, however many there are."""
@@ -96,6 +88,10 @@ class OnnxEmbedder:
 
     def _tokenized(self, texts: Sequence[str]) -> list[list[int]]:
         return [encoding.ids for encoding in self._tokenizer.encode_batch_fast(list(texts))]
+
+    async def _questioned(self, text: str) -> Vector:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._questions, self._embed_one, text)
 
     def _embed_one(self, text: str) -> Vector:
         vector: Vector = _run(self._session, self._tokenized([text]))[0]

@@ -6,11 +6,12 @@ import math
 import re
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 from adapters.analysis import STOP_WORDS, WORD, stem, terms
 from adapters.generator.asked import lacks_what_is_asked, unknown_identifiers
 from orchestrator.domain.answers import NOT_FOUND, Outcome, Query, Token
+from orchestrator.domain.errors import Unavailable
 from orchestrator.domain.passages import Passage
 from orchestrator.domain.text import quotable, sentences, without_markers
 from orchestrator.ports.embedder import Embedder
@@ -41,6 +42,10 @@ class _Sentence:
     around: frozenset[str]
 
 
+_Compared: TypeAlias = tuple[float, _Sentence, float | None]
+"""A sentence with its score, and its likeness to the question where that is known."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Weights:
     """A logistic model of "these passages answer", over shares of the question's words.
@@ -67,7 +72,7 @@ class ExtractiveGenerator:
     """`orchestrator.ports.generator.Generator` that quotes at most `sentences` sentences.
 
     It answers where the evidence, an estimate in [0, 1] that the passages do answer, is at
-    least `evidence`.
+    least `evidence`. While the embedder is down, words alone count.
     """
 
     def __init__(
@@ -82,10 +87,15 @@ class ExtractiveGenerator:
     ) -> AsyncIterator[Token | Outcome]:
         """The best sentences in the order of their worth; `NOT_FOUND` where evidence is weak."""
         question = _Question(query.text, passages)
-        ranked = await self._by_meaning(query.text, question.ranked()[:CLOSER])
+        degraded: tuple[str, ...] = ()
+        candidates = question.ranked()[:CLOSER]
+        try:
+            ranked = await self._by_meaning(query.text, candidates)
+        except Unavailable:
+            ranked, degraded = _by_words(candidates), ("embedder",)
         if not ranked or question.evidence(ranked[0][1], ranked[0][2]) < self._evidence:
             yield Token(NOT_FOUND)
-            yield Outcome(answerable=False)
+            yield Outcome(answerable=False, degraded=degraded)
             return
         best = ranked[0][0]
         least = min(best, SECOND * best)
@@ -93,13 +103,13 @@ class ExtractiveGenerator:
         for number, sentence in enumerate(chosen):
             quote = f"{_quote(sentence.text)} [{sentence.passage + 1}]"
             yield Token(f" {quote}" if number else quote)
-        yield Outcome(answerable=True)
+        yield Outcome(answerable=True, degraded=degraded)
 
     async def _by_meaning(
         self, question: str, ranked: Sequence[tuple[float, _Sentence]]
-    ) -> list[tuple[float, _Sentence, float | None]]:
+    ) -> list[_Compared]:
         if self._embedder is None or not ranked:
-            return [(score, one, None) for score, one in ranked]
+            return _by_words(ranked)
         asked = await self._embedder.embed_query(question)
         vectors = await self._embedder.embed([one.meaning for _, one in ranked])
         cosines = (vectors @ asked).tolist()
@@ -177,6 +187,10 @@ class _Question:
             if any(char.isdigit() for char in word)
             or (place > 0 and word[0].isupper() and word.casefold() not in STOP_WORDS)
         ]
+
+
+def _by_words(ranked: Sequence[tuple[float, _Sentence]]) -> list[_Compared]:
+    return [(score, one, None) for score, one in ranked]
 
 
 def _cut(number: int, passage: Passage) -> list[_Sentence]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from adapters.analysis import terms
+from adapters.reranker.judged import ranked, read_of
 from orchestrator.domain.answers import Query
-from orchestrator.domain.documents import Chunk
-from orchestrator.domain.passages import Passage, StageScore
+from orchestrator.domain.passages import Passage
 
 
 class MockReranker:
@@ -19,18 +18,8 @@ class MockReranker:
     ) -> Sequence[Passage]:
         """Sort by overlap, which becomes the score."""
         wanted = set(terms(query.text))
-        scored = [
-            (len(wanted & set(terms(_said(passage.chunk)))) / (len(wanted) or 1), passage)
+        scores = [
+            len(wanted & set(terms(read_of(passage.chunk)))) / (len(wanted) or 1)
             for passage in passages
         ]
-        scored.sort(key=lambda pair: -pair[0])
-        return [
-            replace(
-                passage, score=score, stages={**passage.stages, "rerank": StageScore(score, rank)}
-            )
-            for rank, (score, passage) in enumerate(scored[:limit], start=1)
-        ]
-
-
-def _said(chunk: Chunk) -> str:
-    return f"{chunk.section}\n{chunk.text}" if chunk.asked else chunk.text
+        return ranked(passages, scores, limit=limit)

@@ -10,7 +10,7 @@ from functools import cached_property
 
 from orchestrator.answering.grounding import CitationGuard
 from orchestrator.domain.answers import Answer, Meta, Outcome, Query, Source
-from orchestrator.domain.context import begin_timings, trace_id
+from orchestrator.domain.context import begin_skips, begin_timings, trace_id
 from orchestrator.domain.errors import Unavailable
 from orchestrator.domain.passages import Passage
 from orchestrator.indexing.library import Moment
@@ -33,6 +33,7 @@ class Course:
     def __init__(self, query: Query, moment: Moment, names: Names) -> None:
         self._began = time.perf_counter()
         self._timings = begin_timings()
+        self._skipped = begin_skips()
         self._degraded: list[str] = []
         self._names = names
         self._moment = moment
@@ -94,6 +95,7 @@ class Course:
             reranker=self._names.reranker,
             generator=self._names.generator,
             usage=outcome.usage,
+            skipped=tuple(self._skipped),
             revision=self._moment.revision,
             config_version=self._moment.workspace.config_version,
         )

@@ -66,6 +66,7 @@ class Pipeline:
         if rest := guard.finish():
             text += rest
             yield Token(rest)
+        course.note(outcome.degraded)
 
         await self.library.confirm(moment, passages, query.scope)
         answer = course.answer(text, outcome, sources, guard)

@@ -82,7 +82,10 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Meta:
-    """How an answer came to be; times are in milliseconds."""
+    """How an answer came to be; times are in milliseconds.
+
+    `degraded` names what was missing, and `skipped` what there was no need of.
+    """
 
     cache_hit: bool = False
     latency_ms: float = 0.0
@@ -93,6 +96,7 @@ class Meta:
     reranker: str = ""
     generator: str = ""
     usage: Usage = Usage()
+    skipped: tuple[str, ...] = ()
     revision: int = 0
     config_version: int = 0
 
@@ -123,10 +127,11 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A generator's last word: whether the passages answered the question, and the cost."""
+    """A generator's last word: whether the passages answered, the cost, and what it did without."""
 
     answerable: bool
     usage: Usage = Usage()
+    degraded: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What one request carries along implicitly: its trace id, and how long its stages took."""
+"""What one request carries along implicitly: its trace id, and how its stages went."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import secrets
 from contextvars import ContextVar
 
 _trace: ContextVar[str] = ContextVar("trace", default="")
+_skipped: ContextVar[list[str] | None] = ContextVar("skipped", default=None)
 _timings: ContextVar[dict[str, float] | None] = ContextVar("timings", default=None)
 
 
@@ -40,3 +41,17 @@ def took(stage: str, seconds: float) -> None:
     timings = _timings.get()
     if timings is not None:
         timings[stage] = round(timings.get(stage, 0.0) + seconds * 1e3, 3)
+
+
+def begin_skips() -> list[str]:
+    """Start to collect the stages that the request does not need, into the list returned."""
+    skipped: list[str] = []
+    _skipped.set(skipped)
+    return skipped
+
+
+def skip(stage: str) -> None:
+    """Say that the current request does not need the stage."""
+    skipped = _skipped.get()
+    if skipped is not None:
+        skipped.append(stage)

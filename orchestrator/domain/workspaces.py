@@ -57,6 +57,22 @@ class Chunking:
 
 
 @dataclass(frozen=True, slots=True)
+class Reranking:
+    """When passages are reranked: always, or not where the first is ahead by `skip_margin`.
+
+    The margin is its lead over the second passage, by its lead over the last.
+    """
+
+    __pydantic_config__ = _STRICT
+
+    skip_margin: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.skip_margin is not None and not 0 < self.skip_margin <= 1:
+            raise ValueError("skip_margin is above 0, and at most 1")
+
+
+@dataclass(frozen=True, slots=True)
 class WorkspaceConfig:
     """Which named backends serve a workspace, and how; `generation` counts re-indexings."""
 
@@ -71,6 +87,7 @@ class WorkspaceConfig:
     generator: str = "default"
     fusion: Fusion = Fusion()
     chunking: Chunking = Chunking()
+    reranking: Reranking = Reranking()
     depth: int = 100
     generation: int = 1
 

@@ -61,7 +61,7 @@ async def query(body: QueryRequest, request: Request) -> Response:
         return StreamingResponse(
             _written(first, events, app.metrics, began), media_type=EVENT_STREAM
         )
-    answer = await _limited(app, app.answering.answer(asked))
+    answer = await limited(app, app.answering.answer(asked))
     _count(app.metrics, answer, time.perf_counter() - began)
     return Response(_ANSWER.dump_json(answer), media_type=JSON)
 
@@ -74,7 +74,7 @@ async def search(body: SearchRequest, request: Request) -> Response:
     began = time.perf_counter()
     app = application(request)
     query, by_document = body.as_query(caller(request)), body.group_by == "document"
-    found, timings = await _limited(
+    found, timings = await limited(
         app, app.answering.search(query, mode=body.mode, by_document=by_document)
     )
     response = SearchResponse.model_construct(
@@ -89,7 +89,8 @@ async def search(body: SearchRequest, request: Request) -> Response:
     return Response(response.model_dump_json(), media_type=JSON)
 
 
-async def _limited(app: Application, work: Awaitable[Result]) -> Result:
+async def limited(app: Application, work: Awaitable[Result]) -> Result:
+    """The result of the work, if it comes within the time of a request."""
     seconds = app.settings.http.timeout_s
     try:
         async with asyncio.timeout(seconds):

@@ -84,6 +84,50 @@ class OnnxEmbedderOptions(Options):
     threads: int = Field(default=0, ge=0, description="0: one for each core")
 
 
+class SentenceTransformersEmbedderOptions(Options):
+    """`model` is a folder of the library's form, or a hub's name that this machine has cached.
+
+    Prompts and limits are the model's own where none are given; `device` is cpu, cuda, cuda:1, …
+    """
+
+    kind: Literal["sentence-transformers"]
+    model: str = Field(min_length=1)
+    revision: str | None = None
+    device: str | None = None
+    batch: int = Field(default=32, ge=1, le=1024, description="texts computed at once")
+    query_prompt: str | None = None
+    passage_prompt: str | None = None
+    max_tokens: int | None = Field(default=None, ge=16)
+    dimension: int | None = Field(default=None, ge=1, description="to be checked at the start")
+
+
+class OpenAIEmbedderOptions(Options):
+    """A server of OpenAI's embeddings API at `base_url`, its own or any other's.
+
+    `dimension` is that of the model's vectors, which are asked for by it with `shorten`. Tokens
+    are counted by a `tokenizer` file (tokenizer.json), else guessed, rather too many than too few.
+    """
+
+    kind: Literal["openai"]
+    model: str = Field(min_length=1)
+    revision: str = Field(default="", description="to be changed with the weights behind a name")
+    dimension: int = Field(ge=1, le=65_536)
+    base_url: HttpUrl = HttpUrl("https://api.openai.com/v1")
+    api_key: SecretStr | None = None
+    organization: str | None = None
+    project: str | None = None
+    shorten: bool = False
+    max_tokens: int = Field(default=512, ge=16, description="of one text; more is cut off")
+    batch: int = Field(default=64, ge=1, le=2048, description="texts in one request")
+    parallel: int = Field(default=4, ge=1, le=64, description="requests at once")
+    query_prompt: str = ""
+    passage_prompt: str = ""
+    tokenizer: Path | None = None
+    timeout_s: float = Field(default=20.0, gt=0, description="for one request")
+    question_s: float = Field(default=3.0, gt=0, description="for a question, retries included")
+    retries: int = Field(default=2, ge=0, le=10)
+
+
 class MemoryVectorOptions(Options):
     """Vectors in memory."""
 
@@ -150,6 +194,34 @@ class MockRerankerOptions(Options):
 
     kind: Literal["mock"]
     depth: int = Field(default=20, ge=1, le=1000)
+
+
+class CrossEncoderRerankerOptions(Options):
+    """`model`, a folder or a hub's name that this machine has cached, over the first passages."""
+
+    kind: Literal["cross-encoder"]
+    model: str = Field(min_length=1)
+    revision: str | None = None
+    device: str | None = None
+    depth: int = Field(default=20, ge=1, le=1000)
+    batch: int = Field(default=16, ge=1, le=1024, description="passages computed at once")
+    max_tokens: int | None = Field(default=None, ge=16, description="of question and passage")
+
+
+class RemoteRerankerOptions(Options):
+    """A server at `base_url`, asked at `/rerank` for the first `depth` passages.
+
+    `shape` is `common` (Cohere, Jina, vLLM) or `tei`; `logits` says that scores may be any number.
+    """
+
+    kind: Literal["remote"]
+    base_url: HttpUrl
+    model: str | None = None
+    api_key: SecretStr | None = None
+    shape: Literal["common", "tei"] = "common"
+    logits: bool = False
+    depth: int = Field(default=20, ge=1, le=1000)
+    timeout_s: float = Field(default=5.0, gt=0)
 
 
 class MockGeneratorOptions(Options):
@@ -259,7 +331,11 @@ CacheOptions: TypeAlias = Annotated[
     NoCacheOptions | MemoryCacheOptions | RedisCacheOptions, Field(discriminator="kind")
 ]
 EmbedderOptions: TypeAlias = Annotated[
-    MockEmbedderOptions | OnnxEmbedderOptions, Field(discriminator="kind")
+    MockEmbedderOptions
+    | OnnxEmbedderOptions
+    | SentenceTransformersEmbedderOptions
+    | OpenAIEmbedderOptions,
+    Field(discriminator="kind"),
 ]
 VectorOptions: TypeAlias = Annotated[
     MemoryVectorOptions | FaissVectorOptions, Field(discriminator="kind")
@@ -270,7 +346,8 @@ RetrieverOptions: TypeAlias = Annotated[
     Field(discriminator="kind"),
 ]
 RerankerOptions: TypeAlias = Annotated[
-    NoRerankerOptions | MockRerankerOptions, Field(discriminator="kind")
+    NoRerankerOptions | MockRerankerOptions | CrossEncoderRerankerOptions | RemoteRerankerOptions,
+    Field(discriminator="kind"),
 ]
 GeneratorOptions: TypeAlias = Annotated[
     MockGeneratorOptions | ExtractiveGeneratorOptions, Field(discriminator="kind")

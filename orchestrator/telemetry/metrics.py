@@ -85,6 +85,17 @@ class Metrics:
             "For how long the oldest of them has waited; -1 while nobody can tell.",
             registry=registry,
         )
+        self.rerank_skipped = Counter(
+            "rag_rerank_skipped",
+            "Questions whose first passage was so far ahead that none were reranked.",
+            registry=registry,
+        )
+        self.model_texts = Counter(
+            "rag_model_texts",
+            "Texts embedded or judged for a client, outside of questions and documents.",
+            ["task"],
+            registry=registry,
+        )
         self.hydration_drops = Counter(
             "rag_hydration_drops",
             "Chunks that a search returned and its scope must not see: each is a defect.",

@@ -30,7 +30,7 @@ class TestMockReranker(RerankerContract):
         ranked = await reranker.rerank(question("a wrong signature?"), passages, limit=2)
 
         assert ranked[0].chunk.id == 5
-        assert (ranked[0].score, ranked[0].stages["rerank"].rank) == (1.0, 1)
+        assert (ranked[0].score, ranked[0].stages["reranker"].rank) == (1.0, 1)
 
     async def test_passages_that_are_alike_keep_their_order(self, reranker, passages):
         ranked = await reranker.rerank(question("volcano"), passages, limit=5)

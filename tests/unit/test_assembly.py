@@ -16,9 +16,10 @@ from adapters.reranker.none import NoReranker
 from orchestrator.answering.retrieval import HybridRetriever, SingleRetriever
 from orchestrator.assembly import KEPT, Assembly, Backends
 from orchestrator.domain.errors import Rejected
-from orchestrator.domain.workspaces import WorkspaceConfig
+from orchestrator.domain.workspaces import Reranking, WorkspaceConfig
 from orchestrator.settings import STAGES, load
 from orchestrator.telemetry.metrics import Metrics
+from tests.builders import passage, question
 from tests.unit.fakes import workspace
 
 
@@ -81,6 +82,18 @@ def test_a_pipeline_is_what_the_configuration_names(assembly):
 
 def test_a_rerankers_depth_is_the_pipelines(assembly):
     assert assembly.pipeline(moment()).rerank_depth == 7
+
+
+async def test_reranking_is_conditional_where_the_configuration_says_so(assembly):
+    always = assembly.pipeline(moment()).reranker
+    sometimes = assembly.pipeline(moment(reranking=Reranking(skip_margin=0.5))).reranker
+    nothing = assembly.pipeline(moment(reranker="off", reranking=Reranking(skip_margin=0.5)))
+
+    clear = [passage(chunk_id=n, score=score) for n, score in enumerate([0.9, 0.3, 0.2, 0.1])]
+    assert [one.chunk.id for one in await sometimes.rerank(question(), clear, limit=2)] == [0, 1]
+    assert assembly._metrics.registry.get_sample_value("rag_rerank_skipped_total") == 1
+    assert type(always) is MockReranker
+    assert type(nothing.reranker) is NoReranker
 
 
 def test_a_pipeline_is_made_once_for_each_version_of_a_configuration(assembly):

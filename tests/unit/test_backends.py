@@ -125,6 +125,54 @@ async def test_a_library_that_is_missing_is_told_with_what_to_install(tmp_path, 
         await backends.open_blobs(found.blobs, "blobs", found, AsyncExitStack())
 
 
+@pytest.mark.parametrize(
+    ("stage", "chosen", "library", "adapter"),
+    [
+        (
+            "embedder",
+            {"kind": "sentence-transformers", "model": "m"},
+            "sentence_transformers",
+            "adapters.embedder.sentence_transformers",
+        ),
+        (
+            "embedder",
+            {"kind": "openai", "model": "m", "dimension": 8},
+            "openai",
+            "adapters.embedder.openai",
+        ),
+        (
+            "reranker",
+            {"kind": "cross-encoder", "model": "m"},
+            "sentence_transformers",
+            "adapters.reranker.cross_encoder",
+        ),
+    ],
+)
+async def test_a_models_library_that_is_missing_is_told_too(
+    tmp_path, monkeypatch, stage, chosen, library, adapter
+):
+    monkeypatch.setitem(sys.modules, library, None)
+    monkeypatch.delitem(sys.modules, adapter, raising=False)
+    found = settings(tmp_path, **{stage: chosen})
+    extra = library.replace("_", "-")
+
+    with pytest.raises(Misconfigured, match=rf"pip install 'rag-orchestrator\[{extra}\]'"):
+        await opened(stage, found)
+
+
+async def opened(stage, found):
+    if stage == "embedder":
+        return await backends.open_embedder(found.embedder, found, AsyncExitStack())
+    return await backends.open_reranker(found.reranker, AsyncExitStack())
+
+
+def test_a_key_is_shown_nowhere(tmp_path):
+    served = {"kind": "openai", "model": "m", "dimension": 8, "api_key": "hunter2"}
+    remote = {"kind": "remote", "base_url": "http://judge/v1", "api_key": "hunter2"}
+
+    assert "hunter2" not in repr(settings(tmp_path, embedder=served, reranker=remote))
+
+
 async def test_stores_of_two_names_share_no_folder(tmp_path):
     found = settings(tmp_path, vectors={"kind": "faiss"})
     ledger = Ledger()
@@ -142,10 +190,10 @@ async def test_stores_of_two_names_share_no_folder(tmp_path):
 
 
 @pytest.mark.parametrize(("kind", "adapter"), [("none", NoReranker), ("mock", MockReranker)])
-def test_a_reranker_is_opened_by_its_kind(tmp_path, kind, adapter):
+async def test_a_reranker_is_opened_by_its_kind(tmp_path, kind, adapter):
     found = settings(tmp_path, reranker={"kind": kind})
 
-    assert type(backends.open_reranker(found.reranker)) is adapter
+    assert type(await backends.open_reranker(found.reranker, AsyncExitStack())) is adapter
 
 
 @pytest.mark.parametrize(

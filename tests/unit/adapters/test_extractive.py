@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from adapters.embedder.mock import MockEmbedder
 from adapters.generator.extractive import ExtractiveGenerator
 from orchestrator.domain.answers import NOT_FOUND, Outcome, Token
+from orchestrator.domain.errors import Unavailable
 from tests.builders import passage, question
 
 REFUNDS = "Refunds are paid within 7 days of purchase."
@@ -202,6 +203,26 @@ async def test_a_sentence_that_means_what_is_asked_for_is_preferred():
     )
 
     assert (by_words, by_meaning) == (f"{REFUNDS} [1]", f"{reworded} [1]")
+
+
+class Down(MockEmbedder):
+    """Knows no question's meaning."""
+
+    async def embed_query(self, _text):
+        raise Unavailable("the embedder", "switched off by a test")
+
+
+async def test_while_the_embedder_is_down_words_alone_count_and_that_is_said():
+    given = passages(REFUNDS, LUNCH)
+    generator = ExtractiveGenerator(sentences=1, evidence=0.5, embedder=Down())
+
+    *_, outcome = [
+        one async for one in generator.generate(question("When are refunds paid?"), given)
+    ]
+    by_words = await told("When are refunds paid?", given, sentences=1)
+
+    assert outcome == Outcome(answerable=True, degraded=("embedder",))
+    assert by_words == await told("When are refunds paid?", given, sentences=1, embedder=Down())
 
 
 async def test_meaning_is_evidence_too():

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from orchestrator.domain.answers import NOT_FOUND, Done, Outcome, Query, Sources, Token, Usage
-from orchestrator.domain.context import begin_trace
+from orchestrator.domain.context import begin_trace, skip
 from orchestrator.domain.errors import Conflict, Unavailable
 from orchestrator.domain.filters import Condition
 from orchestrator.domain.identity import Principal, Scope
@@ -239,6 +239,26 @@ async def test_what_retrieval_lacked_is_told(stages):
     stages.degraded = ("dense_retrieval",)
 
     assert (await answered(stages)).meta.degraded == ("dense_retrieval",)
+
+
+async def test_what_the_generator_lacked_is_told_and_its_answer_not_remembered(stages):
+    stages.outcome = Outcome(answerable=True, degraded=("embedder",))
+
+    assert (await answered(stages)).meta.degraded == ("embedder",)
+    assert (await answered(stages)).meta.cache_hit is False
+
+
+async def test_a_stage_that_was_not_needed_is_told_and_the_answer_remembered(stages):
+    async def unneeded(_query, passages, *, limit):
+        skip("reranker")
+        return passages[:limit]
+
+    stages.rerank = unneeded
+    first = await answered(stages)
+    again = await answered(stages)
+
+    assert (first.meta.skipped, first.meta.degraded) == (("reranker",), ())
+    assert (again.meta.skipped, again.meta.cache_hit) == (("reranker",), True)
 
 
 @pytest.mark.parametrize("fault", ["cache", "reranker", "retrieval"])

@@ -40,6 +40,8 @@ def test_metrics_have_the_names_that_dashboards_use(metrics):
         "rag_ingestion_bytes": "counter",
         "rag_queue_depth": "gauge",
         "rag_queue_oldest_seconds": "gauge",
+        "rag_rerank_skipped": "counter",
+        "rag_model_texts": "counter",
         "rag_hydration_drops": "counter",
     }
 
