@@ -139,6 +139,8 @@ class FaissVectors:
 class FaissStore:
     """`orchestrator.ports.indexes.VectorStore` below one folder."""
 
+    shared = False
+
     def __init__(self, folder: Path) -> None:
         self._folders = IndexFolders(folder)
 

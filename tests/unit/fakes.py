@@ -144,6 +144,7 @@ class FakeIndex:
         self.gate: asyncio.Event | None = None
         self.down: Exception | None = None
         self.full: Exception | None = None
+        self.lost: Exception | None = None
 
     async def held(self) -> Any:
         self.helds += 1
@@ -158,6 +159,8 @@ class FakeIndex:
         self.ids = (self.ids | set(ids.tolist())) - set(remove.tolist())
 
     async def search(self, question: Any, *, scope: Any, limit: int) -> Sequence[Hit]:
+        if self.lost:
+            raise self.lost
         self.asked.append((question, scope, limit))
         return self.hits[:limit]
 
