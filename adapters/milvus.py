@@ -118,9 +118,10 @@ class Milvus:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What a collection is made of."""
+    """What a collection is made of; `searched` is its field that is."""
 
     name: str
+    searched: str
     schema: CollectionSchema
     index: IndexParams
     check: Callable[[str], None] = lambda _: None
@@ -144,6 +145,7 @@ class Partition:
     async def held(self) -> Ids:
         """The ids stored, ascending, as of now."""
         self._ready = False  # what was there before an outage need not be there after it
+        await self._milvus.version()  # nobody waits long for a server that does not answer
         await self._make()
         self.ids = await self._milvus.write(self._stored)
         return self.ids
@@ -172,6 +174,7 @@ class Partition:
             lambda client, limit_s: client.search(
                 self._layout.name,
                 [data],
+                anns_field=self._layout.searched,
                 filter=bound,
                 limit=limit,
                 partition_names=[self._name],

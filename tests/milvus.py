@@ -34,6 +34,7 @@ class MilvusServer:
         self._environment = {
             **os.environ,
             "DEPLOY_MODE": "STANDALONE",
+            "COMMON_SESSION_TTL": "5",  # so long is a killed one missed
             "METRICS_PORT": str(metrics),
             "MILVUS_RUN_DIR": str(folder / "run"),
             "ETCD_CONFIG_PATH": str(_etcd(folder)),

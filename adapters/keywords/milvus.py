@@ -67,8 +67,8 @@ class MilvusKeywords:
                 metric_type="BM25",
                 params={"drop_ratio_search": 0.0},
             )
-            hits = [Hit(int(row["id"]), float(row["distance"])) for row in rows]
-            return [hit for hit in hits if hit.score > 0]
+            hits = [Hit(int(row["id"]), abs(float(row["distance"]))) for row in rows]
+            return [hit for hit in hits if hit.score > 0]  # Milvus Lite negates what is found
 
         if not words:
             return []
@@ -130,13 +130,13 @@ class MilvusKeywordStore:
             DataType.VARCHAR,
             max_length=LONGEST,
             enable_analyzer=True,
-            analyzer_params={"tokenizer": "whitespace"},
+            analyzer_params={"tokenizer": "standard"},
         )
         schema.add_field("bm25", DataType.SPARSE_FLOAT_VECTOR)
         schema.add_function(Function("bm25", FunctionType.BM25, ["words"], ["bm25"]))
         index = MilvusClient.prepare_index_params()
         index.add_index("bm25", index_type="SPARSE_INVERTED_INDEX", metric_type="BM25")
-        return Layout(self._collection, schema, index, check=require_bm25)
+        return Layout(self._collection, "bm25", schema, index, check=require_bm25)
 
 
 def require_bm25(version: str) -> None:
@@ -153,6 +153,10 @@ def require_bm25(version: str) -> None:
 
 
 def _words(text: str) -> str:
-    """What `adapters.analysis` makes of a text, as Milvus takes it."""
-    words = " ".join(terms(text.encode("utf-8", "replace").decode()))
+    """What `adapters.analysis` makes of a text, each term a word that Milvus leaves whole."""
+    words = " ".join(map(_whole, terms(text.encode("utf-8", "replace").decode())))
     return words.encode()[:LONGEST].decode("utf-8", "ignore")
+
+
+def _whole(term: str) -> str:
+    return term if term.isascii() and term.isalnum() else f"x{term.encode().hex()}"

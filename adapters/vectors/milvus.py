@@ -142,4 +142,4 @@ class MilvusVectorStore:
         index = MilvusClient.prepare_index_params()
         kind, build = self._indexing.kind, dict(self._indexing.build)
         index.add_index("vector", index_type=kind, metric_type="IP", params=build)
-        return Layout(f"{self._prefix}{key.digest}_{key.dimension}", schema, index)
+        return Layout(f"{self._prefix}{key.digest}_{key.dimension}", "vector", schema, index)

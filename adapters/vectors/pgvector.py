@@ -120,6 +120,7 @@ class PgVectors:
     async def held(self) -> Ids:
         """The ids in the table, as of now."""
         self._made = False  # what was there before an outage need not be there after it
+        await self._postgres.run(_version)  # nobody waits long for a server that does not answer
         await self._make()
         self._ids = await self._postgres.run(self._stored, limit_s=WRITE_S)
         return self._ids
