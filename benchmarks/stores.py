@@ -35,7 +35,7 @@ from orchestrator.ports.indexes import IndexKey, VectorStore
 from tests.milvus import MilvusServer
 
 BATCH = 1000
-QUESTIONS = 200
+QUESTIONS = 50
 LIMIT = 10
 SPREAD = 0.6
 PATIENCE_S = 60.0
