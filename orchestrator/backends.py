@@ -27,7 +27,7 @@ from orchestrator.settings.explain import did_you_mean
 
 if TYPE_CHECKING:
     from adapters.catalog.database import Database
-    from adapters.milvus import Access
+    from adapters.milvus import Milvus
 
 MOCK_DIGEST = "mock-"
 """How the digests of mock embedders begin."""
@@ -177,9 +177,8 @@ def open_vectors(
 
 
 def _milvus_vectors(chosen: options.MilvusVectorOptions, stack: AsyncExitStack) -> VectorStore:
-    with _extra("milvus"):
-        from adapters.milvus import Milvus
-        from adapters.vectors.milvus import MilvusVectorStore, VectorIndexing
+    milvus = _milvus(chosen, stack)
+    from adapters.vectors.milvus import MilvusVectorStore, VectorIndexing
 
     hnsw = {"M": chosen.m, "efConstruction": chosen.ef_construction}, {"ef": chosen.ef}
     build, search = {
@@ -190,8 +189,6 @@ def _milvus_vectors(chosen: options.MilvusVectorOptions, stack: AsyncExitStack) 
     indexing = VectorIndexing(
         chosen.index.upper(), build, search, consistency=chosen.consistency.capitalize()
     )
-    milvus = Milvus(_milvus(chosen))
-    stack.push_async_callback(milvus.close)
     return MilvusVectorStore(milvus, chosen.prefix, indexing)
 
 
@@ -225,12 +222,9 @@ def open_keywords(
 
             return TantivyStore(settings.indexes_dir / f"tantivy-{name}")
         case options.MilvusKeywordOptions():
-            with _extra("milvus"):
-                from adapters.keywords.milvus import MilvusKeywordStore
-                from adapters.milvus import Milvus
+            milvus = _milvus(chosen, stack)
+            from adapters.keywords.milvus import MilvusKeywordStore
 
-            milvus = Milvus(_milvus(chosen))
-            stack.push_async_callback(milvus.close)
             return MilvusKeywordStore(
                 milvus, chosen.prefix, consistency=chosen.consistency.capitalize()
             )
@@ -310,11 +304,14 @@ def open_scanner(chosen: options.ScannerOptions) -> Scanner:
     assert_never(chosen)
 
 
-def _milvus(chosen: options.MilvusOptions) -> Access:
-    from adapters.milvus import Access
+def _milvus(chosen: options.MilvusOptions, stack: AsyncExitStack) -> Milvus:
+    with _extra("milvus"):
+        from adapters.milvus import Access, Milvus
 
     token = _revealed(chosen.token) or ""
-    return Access(chosen.uri, token, chosen.database, timeout_s=chosen.timeout_s)
+    milvus = Milvus(Access(chosen.uri, token, chosen.database, timeout_s=chosen.timeout_s))
+    stack.push_async_callback(milvus.close)
+    return milvus
 
 
 def _kafka(chosen: options.KafkaQueueOptions) -> Mapping[str, str]:
