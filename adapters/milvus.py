@@ -19,6 +19,7 @@ import numpy as np
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")  # else it writes a line at each new process
 import grpc
 from pymilvus import CollectionSchema, MilvusClient, MilvusException
+from pymilvus.client.types import LoadState
 from pymilvus.milvus_client.index import IndexParams
 
 from adapters.within import Bound, Only, Reach
@@ -37,7 +38,7 @@ BATCH: Final = 1000
 PAGE: Final = 16_384
 """Milvus answers no search or query with more rows than these."""
 
-REACH: Final = Reach(names=10_000, hits=PAGE)
+REACH: Final = Reach(names=2000, hits=PAGE)
 LITE: Final = "milvus_lite"
 
 logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # its errors come as errors, too
@@ -196,15 +197,15 @@ class Partition:
             self._ready = True
 
     def _made(self, client: MilvusClient, limit_s: float) -> None:
-        name = self._layout.name
+        """Step by step, so that what another process was killed at is carried on."""
+        name, layout = self._layout.name, self._layout
         if not client.has_collection(name, timeout=limit_s):
-            self._layout.check(client.get_server_version(timeout=limit_s))
-            client.create_collection(
-                name,
-                schema=self._layout.schema,
-                index_params=self._layout.index,
-                timeout=limit_s,
-            )
+            layout.check(client.get_server_version(timeout=limit_s))
+            client.create_collection(name, schema=layout.schema, timeout=limit_s)
+        if not client.list_indexes(name, timeout=limit_s):
+            client.create_index(name, layout.index, timeout=limit_s)
+        if client.get_load_state(name, timeout=limit_s)["state"] != LoadState.Loaded:
+            client.load_collection(name, timeout=limit_s)
         if not client.has_partition(name, self._name, timeout=limit_s):
             client.create_partition(name, self._name, timeout=limit_s)
 

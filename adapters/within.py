@@ -73,8 +73,11 @@ async def search_within(
 async def _deepened(
     search: Search, seen: Ids, held: Ids, count: int, reach: Reach
 ) -> Sequence[Hit] | None:
-    """Ask for ever more of everything; None when the reach ends before enough is found."""
-    depth = count * DEEPER
+    """Ask for ever more of everything; None when the reach ends before enough is found.
+
+    At first for twice what would do if what is allowed lay evenly among the rest.
+    """
+    depth = int(count * max(DEEPER, 2 * len(held) / len(seen)))
     while True:
         asked = min(depth, len(held), reach.hits)
         hits = await search(None, asked)

@@ -23,7 +23,7 @@ from orchestrator.ports.indexes import IndexKey, Visibility
 
 Result = TypeVar("Result")
 
-REACH: Final = Reach(names=50_000, hits=20_000)
+REACH: Final = Reach(names=5000, hits=20_000)
 BATCH: Final = 500
 WRITE_S: Final = 60.0
 CONNECTIONS: Final = 4

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
+from pymilvus import MilvusClient
 
 from adapters.keywords.milvus import MilvusKeywordStore, require_bm25
 from adapters.milvus import Access, Milvus
@@ -151,6 +152,24 @@ async def test_every_kind_of_index_finds_the_nearest(opened, request, where, ind
 
     assert hits[0].chunk_id == ids[7]
     assert len(hits) == 5
+
+
+@pytest.mark.parametrize("where", ["file", "server"])
+async def test_a_collection_that_was_left_half_made_is_completed(opened, request, where):
+    uri = request.getfixturevalue({"file": "milvus_file", "server": "milvus_uri"}[where])
+    store, ledger = opened(MilvusVectorStore, uri, f"half{where}", HNSW), Ledger()
+    ids, key = ledger.publish(1), IndexKey(WORKSPACE, 1, "model", 2)
+    layout = store._layout(key)
+    client = MilvusClient(uri)
+    client.create_collection(layout.name, schema=layout.schema)
+
+    async with store.open(key, ledger.roster, persist=True) as index:
+        await index.held()
+        await index.apply(ids_of(ids), [np.array([1, 0], np.float32)], remove=NOTHING)
+        hits = await index.search(np.array([1, 0], np.float32), scope=ledger.scope(), limit=1)
+
+    assert [hit.chunk_id for hit in hits] == ids
+    client.close()
 
 
 async def test_a_server_without_bm25_says_so(opened, milvus_uri):

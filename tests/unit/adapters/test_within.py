@@ -63,6 +63,7 @@ async def test_the_best_of_what_is_allowed_are_found_whichever_way(
         (range(90, 100), [("Only", 10, 5)]),
         (range(10, 100), [("Without", 10, 5)]),
         (range(0, 100, 2), [("NoneType", 0, 20)]),
+        (range(0, 100, 5), [("NoneType", 0, 50)]),
         (range(25, 75), [("NoneType", 0, 20), ("NoneType", 0, 80)]),
         ((), []),
     ],
@@ -82,7 +83,7 @@ async def test_where_asking_for_more_does_not_reach_everything_allowed_is_asked_
 
     assert found == [60, 61, 62, 63, 64]
     assert index.asked == [
-        ("NoneType", 0, 20),
+        ("NoneType", 0, 33),
         ("NoneType", 0, 40),
         *[("Only", 10, 5)] * 3,
     ]
