@@ -48,7 +48,7 @@ class TableIndexing:
     kind: str = "none"
     build: Mapping[str, int] = field(default_factory=dict)
     search: Mapping[str, int] = field(default_factory=dict)
-    exact: int = 10_000
+    exact: int = 5000
 
 
 class Postgres:

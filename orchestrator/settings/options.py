@@ -143,7 +143,7 @@ class PgVectorOptions(Options):
     ef_search: int = Field(default=100, ge=1, le=1000)
     lists: int = Field(default=1000, ge=1, le=32_768)
     probes: int = Field(default=32, ge=1, le=32_768)
-    exact: int = Field(default=10_000, ge=0)
+    exact: int = Field(default=5000, ge=0)
     timeout_s: float = Field(default=2.0, gt=0)
 
 

@@ -115,6 +115,19 @@ async def test_a_service_starts_without_its_milvus_and_fills_it_when_it_comes(
         assert await dense(app, QUESTION) == await everything(app)
 
 
+async def test_a_second_server_shows_what_the_first_one_fills(
+    open_app: OpenApp, milvus_server: MilvusServer
+):
+    milvus_server.start()
+    chosen = settings(milvus_server)
+    async with open_app(**chosen) as first, open_app(**chosen) as second:
+        await comes(second, whole)
+        await upload(first, "refunds.txt", "Refunds are paid within 7 days of purchase.")
+
+        await comes(second, lambda answer: whole(answer) and answer["answerable"])
+        assert await dense(second, QUESTION) == await everything(first)
+
+
 async def asks(client: httpx.AsyncClient) -> list[tuple[dict[str, Any], float]]:
     """Answers and the seconds that each took, one after the other until cancelled."""
     answers = []
