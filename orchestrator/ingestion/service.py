@@ -134,9 +134,11 @@ class Ingestion:
     async def _findable(self, document: Document) -> bool:
         try:
             workspace = await self._catalog.workspaces.by_uid(document.workspace)
-            with contextlib.suppress(TimeoutError, Unavailable):  # by what is up it can be found
+            with contextlib.suppress(Unavailable):  # by what is up it can be found
                 async with asyncio.timeout(SETTLE_S):
                     await self._library.settle(workspace.name)
+        except TimeoutError:
+            return False
         except NotFound:  # deleted meanwhile
             return False
         return (await self._library.shelf(workspace.name)).revision >= document.revision
