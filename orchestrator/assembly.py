@@ -121,7 +121,9 @@ class Assembly:
                 vectors.open(key, shelf.roster, persist=persist)
             )
             source: Source = lambda ids: self._catalog.vectors.vectors(embedder.digest, ids)  # noqa: E731
-            shelf.projections[_vectors(config)] = Projection(index, source)
+            shelf.projections[_vectors(config)] = Projection(
+                index, source, shared=vectors.shared, persists=persist
+            )
         stores = {_keywords(config): self._backends.keywords[config.keywords]}
         if self._backends.overlap:
             stores["overlap"] = self._backends.overlap
@@ -130,7 +132,9 @@ class Assembly:
                 words = await stack.enter_async_context(
                     store.open(IndexKey(uid, shelf.generation), shelf.roster, persist=persist)
                 )
-                shelf.projections[role] = Projection(words, self._catalog.chunks.texts)
+                shelf.projections[role] = Projection(
+                    words, self._catalog.chunks.texts, shared=store.shared, persists=persist
+                )
 
     def retriever(self, moment: Moment, mode: Mode | None) -> Retriever:
         """The workspace's retriever, or the one that a mode asks for."""

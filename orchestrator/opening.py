@@ -149,11 +149,11 @@ async def _open_backends(settings: Settings, stack: AsyncExitStack, metrics: Met
         },
         embedders=embedders,
         vectors={
-            name: backends.open_vectors(chosen, name, settings)
+            name: backends.open_vectors(chosen, name, settings, stack)
             for name, chosen in settings.named("vectors").items()
         },
         keywords={
-            name: backends.open_keywords(chosen, name, settings)
+            name: backends.open_keywords(chosen, name, settings, stack)
             for name, chosen in settings.named("keywords").items()
         },
         rerankers={

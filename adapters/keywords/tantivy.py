@@ -172,6 +172,8 @@ class TantivyStore:
     tantivy allows one writer: a process without the lease works on a copy made of hard links.
     """
 
+    shared = False
+
     def __init__(self, folder: Path) -> None:
         self._folders = IndexFolders(folder)
 

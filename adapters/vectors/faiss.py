@@ -406,6 +406,8 @@ class FaissVectors:
 class FaissStore:
     """`orchestrator.ports.indexes.VectorStore` below one folder."""
 
+    shared = False
+
     def __init__(self, folder: Path, training: Training = Training()) -> None:
         self._folders = IndexFolders(folder)
         self._plan = training
