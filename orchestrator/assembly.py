@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from orchestrator.answering.course import Names
@@ -110,15 +111,19 @@ class Assembly:
             )
             source: Source = lambda ids: self._catalog.vectors.vectors(embedder.digest, ids)  # noqa: E731
             shelf.projections[_vectors(config)] = Projection(index, source)
-        stores = {_keywords(config): self._backends.keywords[config.keywords]}
+        whole = config.words.whole
+        stores = {_keywords(config): (self._backends.keywords[config.keywords], whole)}
         if self._backends.overlap:
-            stores["overlap"] = self._backends.overlap
-        for role, store in stores.items():
+            stores["overlap"] = (self._backends.overlap, 1)
+        for role, (store, whole) in stores.items():
             if role not in shelf.projections:
+                key = IndexKey(uid, shelf.generation, f"whole-{whole}" if whole > 1 else "")
                 words = await stack.enter_async_context(
-                    store.open(IndexKey(uid, shelf.generation), shelf.roster, persist=persist)
+                    store.open(key, shelf.roster, persist=persist)
                 )
-                shelf.projections[role] = Projection(words, self._catalog.chunks.texts)
+                shelf.projections[role] = Projection(
+                    words, partial(self._catalog.chunks.texts, whole=whole)
+                )
 
     def retriever(self, moment: Moment, mode: Mode | None) -> Retriever:
         """The workspace's retriever, or the one that a mode asks for."""
@@ -184,4 +189,4 @@ def _vectors(config: WorkspaceConfig) -> str:
 
 
 def _keywords(config: WorkspaceConfig) -> str:
-    return f"keywords:{config.keywords}"
+    return f"keywords:{config.keywords}:{config.words.whole}"

@@ -57,6 +57,23 @@ class Chunking:
 
 
 @dataclass(frozen=True, slots=True)
+class Words:
+    """What keyword search knows a chunk by.
+
+    Each chunk of a document that has 2 to `whole` of them is found by the words of all; 1 is
+    never. Pieces of a short text say little alone of what it is about.
+    """
+
+    __pydantic_config__ = _STRICT
+
+    whole: int = 2
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.whole <= 8:
+            raise ValueError("documents are whole up to 1 to 8 chunks")
+
+
+@dataclass(frozen=True, slots=True)
 class WorkspaceConfig:
     """Which named backends serve a workspace, and how; `generation` counts re-indexings."""
 
@@ -71,6 +88,7 @@ class WorkspaceConfig:
     generator: str = "default"
     fusion: Fusion = Fusion()
     chunking: Chunking = Chunking()
+    words: Words = Words()
     depth: int = 100
     generation: int = 1
 
