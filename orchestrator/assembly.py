@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from orchestrator.answering.asking import UnderstandingRetriever
 from orchestrator.answering.course import Names
 from orchestrator.answering.pipeline import Pipeline
+from orchestrator.answering.reaching import ReachingRetriever
 from orchestrator.answering.retrieval import (
     HybridRetriever,
     Side,
@@ -18,10 +20,11 @@ from orchestrator.answering.retrieval import (
     keyword_side,
 )
 from orchestrator.answering.service import Mode
+from orchestrator.answering.spelling import Spelling
 from orchestrator.domain.errors import Conflict, Rejected
 from orchestrator.domain.identity import Scope
 from orchestrator.domain.passages import Candidate, Passage
-from orchestrator.domain.workspaces import WorkspaceConfig
+from orchestrator.domain.workspaces import Reach, WorkspaceConfig
 from orchestrator.indexing.library import Library, Moment
 from orchestrator.indexing.projection import Projection, Source
 from orchestrator.indexing.shelf import Shelf
@@ -34,9 +37,12 @@ from orchestrator.ports.reranker import Reranker
 from orchestrator.ports.retriever import Retriever
 from orchestrator.settings import STAGES, Settings
 from orchestrator.settings.explain import did_you_mean
+from orchestrator.settings.options import TantivyOptions
 from orchestrator.telemetry.metrics import Metrics
 from orchestrator.telemetry.timed import TimedRetriever
 
+SPELLED: Final = 20
+"""So many chunks with words spelled alike are read for each word that nothing holds."""
 KEPT: Final = 1024
 """Pipelines remembered; a new configuration is a new pipeline."""
 
@@ -85,7 +91,17 @@ class Assembly:
                     code="unknown_backend",
                     field=f"config.{stage}",
                 )
+        if config.understanding.spelling:
+            self._check_spelling(config)
         return config
+
+    def _check_spelling(self, config: WorkspaceConfig) -> None:
+        if not isinstance(self._settings.named("keywords")[config.keywords], TantivyOptions):
+            raise Rejected(
+                f"keywords '{config.keywords}' cannot find words by their spelling: use tantivy",
+                code="no_speller",
+                field="config.understanding.spelling",
+            )
 
     def embedder(self, config: WorkspaceConfig) -> Embedder:
         """The embedder that the configuration names; raises what `check` does."""
@@ -140,12 +156,17 @@ class Assembly:
         async def read(candidates: Sequence[Candidate], scope: Scope) -> Sequence[Passage]:
             return await self.library.read(shelf, candidates, scope)
 
-        inner: Retriever = (
+        found: Retriever = (
             HybridRetriever(sides, read, fusion=config.fusion, depth=config.depth)
             if kind == "hybrid"
             else SingleRetriever(kind, sides[kind], read)
         )
-        return TimedRetriever(inner, self._metrics.stage_seconds)
+        if config.reach != Reach():
+            found = ReachingRetriever(found, config.reach, shelf.roster.around, read)
+        spelling = Spelling(partial(_near, shelf.projections[_keywords(config)]), read)
+        how = config.understanding
+        asked = UnderstandingRetriever(found, how, spelling if how.spelling else None)
+        return TimedRetriever(asked, self._metrics.stage_seconds)
 
     def pipeline(self, moment: Moment) -> Pipeline:
         """The pipeline of the workspace's configuration as of the moment."""
@@ -174,6 +195,12 @@ class Assembly:
             generator=self._backends.generators[config.generator],
             rerank_depth=getattr(reranking, "depth", 0),
         )
+
+
+async def _near(
+    words: Projection[str, str], asked: Sequence[str], scope: Scope
+) -> Mapping[str, Sequence[int]]:
+    return await words.near(asked, scope=scope, limit=SPELLED)
 
 
 def _unusable(workspace: str, error: Rejected) -> Conflict:

@@ -8,7 +8,7 @@ import os
 import shutil
 import struct
 import zlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
@@ -40,6 +40,8 @@ DAMAGE: Final = (OSError, ValueError, KeyError, TypeError, AttributeError)
 BUSY: Final = "LockBusy"
 """How tantivy says that an index has a writer already, which is no damage."""
 MAX_QUERY_TERMS: Final = 256
+LONG_WORD: Final = 8
+"""A word of so many letters may be misspelled in two of them."""
 
 SCHEMA: Final = (
     SchemaBuilder()
@@ -88,6 +90,12 @@ class TantivyKeywords:
         """Any of the question's words; the query is built from tokens, never parsed."""
         return await self._run(lambda: self._search(question, scope, limit))
 
+    async def near(
+        self, words: Sequence[str], *, scope: Scope, limit: int
+    ) -> Mapping[str, Sequence[int]]:
+        """By Levenshtein automata over stems: one change, or two of eight letters and more."""
+        return await self._run(lambda: self._near(words, scope, limit))
+
     async def save(self) -> None:
         """Commits are durable already."""
 
@@ -120,10 +128,7 @@ class TantivyKeywords:
         if not words or not allowed.any():
             return []
         any_word = Query.boolean_query(
-            [
-                (Occur.Should, Query.term_query(SCHEMA, "text", word, "freq"))
-                for word in list(words)[:MAX_QUERY_TERMS]
-            ]
+            [(Occur.Should, _term(word)) for word in list(words)[:MAX_QUERY_TERMS]]
         )
         found = self._searcher.search(self._within(any_word, allowed), limit=limit, count=False)
         ids = self._searcher.fast_field_values("id", [address for _, address in found.hits])
@@ -132,6 +137,25 @@ class TantivyKeywords:
             for chunk_id, (score, _) in zip(ids, found.hits, strict=True)
             if chunk_id is not None
         ]
+
+    def _near(self, words: Sequence[str], scope: Scope, limit: int) -> Mapping[str, Sequence[int]]:
+        allowed = self._masks.allowed(self._ids, self._visibility.select(scope))
+        found: dict[str, Sequence[int]] = {}
+        for word in words if allowed.any() else ():
+            stems = ANALYZER.analyze(word.encode("utf-8", "replace").decode())
+            if len(stems) != 1 or self._holding(_term(stems[0]), allowed, 1):
+                continue
+            for changes in range(1, 3 if len(word) >= LONG_WORD else 2):
+                alike = Query.fuzzy_term_query(SCHEMA, "text", stems[0], changes)
+                if chunks := self._holding(alike, allowed, limit):
+                    found[word] = chunks
+                    break
+        return found
+
+    def _holding(self, query: Query, allowed: np.ndarray, limit: int) -> Sequence[int]:
+        found = self._searcher.search(self._within(query, allowed), limit=limit, count=False)
+        ids = self._searcher.fast_field_values("id", [address for _, address in found.hits])
+        return [int(chunk_id) for chunk_id in ids if chunk_id is not None]
 
     def _within(self, query: Query, allowed: np.ndarray) -> Query:
         if allowed.all():
@@ -143,6 +167,10 @@ class TantivyKeywords:
         return Query.boolean_query(
             [(Occur.Must, query), (Occur.Must, Query.const_score_query(seen, 0.0))]
         )
+
+
+def _term(word: str) -> Query:
+    return Query.term_query(SCHEMA, "text", word, "freq")
 
 
 class TantivyStore:

@@ -24,6 +24,7 @@ Value = TypeVar("Value")
 
 NEVER: Final = np.iinfo(np.int64).max
 REMEMBERED: Final = 256
+NEARBY: Final = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,6 +114,26 @@ class Roster:
             and not right.acl.isdisjoint(scope.principal.groups)
             and (scope.filters is None or scope.filters.matches(right.metadata))
         )
+
+    def around(self, chunk_id: int, scope: Scope, count: int) -> Sequence[int]:
+        """Up to `count` chunks before and after one, of its document, that the scope may see.
+
+        Chunks of one version are numbered in order, and looked for nearby: others may have been
+        published in between.
+        """
+        state = self._state
+        at = int(state.ids.searchsorted(chunk_id))
+        if not self.sees(chunk_id, scope):
+            return []
+        near = slice(max(0, at - NEARBY), at + NEARBY + 1)
+        same = (
+            (state.documents[near] == state.documents[at])
+            & (state.added[near] <= scope.revision)
+            & (state.removed[near] > scope.revision)
+        )
+        found: list[int] = state.ids[near][same].tolist()
+        place = found.index(chunk_id)
+        return found[max(0, place - count) : place] + found[place + 1 : place + 1 + count]
 
     def _granted(self, documents: Sequence[Rights]) -> tuple[Rights | None, ...]:
         if not documents:

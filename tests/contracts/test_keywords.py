@@ -17,6 +17,7 @@ from adapters.keywords.tantivy import TantivyStore
 from adapters.retriever.mock import OverlapStore
 from orchestrator.contracts.indexes import KeptKeywordIndexContract, KeywordIndexContract
 from orchestrator.contracts.ledger import NOTHING, ids_of
+from orchestrator.contracts.spelling import SpellerContract
 from orchestrator.domain.errors import Unavailable
 
 
@@ -65,6 +66,12 @@ class TestOverlapIndex(KeywordIndexContract):
 
 
 class TestTantivyKeywords(KeywordIndexContract):
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> TantivyStore:
+        return TantivyStore(tmp_path)
+
+
+class TestTantivySpeller(SpellerContract):
     @pytest.fixture
     def store(self, tmp_path: Path) -> TantivyStore:
         return TantivyStore(tmp_path)
