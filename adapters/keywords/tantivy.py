@@ -1,4 +1,4 @@
-"""A keyword index in tantivy: BM25 over stemmed English, persistent and incremental."""
+"""A keyword index in tantivy: BM25 over stems, persistent and incremental."""
 
 from __future__ import annotations
 
@@ -11,12 +11,25 @@ import zlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, nullcontext
+from dataclasses import dataclass, replace
+from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Final, TypeVar
 
 import numpy as np
 import structlog
-from tantivy import Filter, Index, Occur, Query, SchemaBuilder, TextAnalyzerBuilder, Tokenizer
+from tantivy import (
+    Filter,
+    Index,
+    Occur,
+    Query,
+    Schema,
+    SchemaBuilder,
+    TextAnalyzer,
+    TextAnalyzerBuilder,
+    Tokenizer,
+)
 
 from adapters.analysis import STOP_WORDS
 from adapters.folders import IndexFolders
@@ -49,23 +62,83 @@ SCHEMA: Final = (
     .add_text_field("text", tokenizer_name="english", index_option="freq")
     .build()
 )
-ANALYZER: Final = (
-    TextAnalyzerBuilder(Tokenizer.simple())
-    .filter(Filter.remove_long(64))
-    .filter(Filter.lowercase())
-    .filter(Filter.ascii_fold())
-    .filter(Filter.custom_stopword(sorted(STOP_WORDS)))
-    .filter(Filter.stemmer("english"))
-    .build()
+STOPPED: Final = frozenset(
+    "danish dutch finnish french german hungarian italian norwegian portuguese russian spanish "
+    "swedish".split()
 )
+"""The languages whose stop words tantivy has; of others, all words count."""
+PAIRS: Final = 16
+SLOP: Final = 2
+"""So many pairs of a question's words gain where they stand close, with so many words between."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How texts and questions are read: a language's stems, without its stop words.
+
+    Two words that follow each other in the question count `proximity` times as much again where
+    they stand close to each other; 0 keeps no positions, in half of the room.
+    """
+
+    language: str = "english"
+    proximity: float = 0.0
+
+    def key(self, key: IndexKey) -> IndexKey:
+        """What is read in another way is another index."""
+        if self.schema is SCHEMA:
+            return key
+        how = f"{self.language}{' with positions' if self.proximity else ''}"
+        return replace(key, model=f"{key.model} {how}")
+
+    @property
+    def schema(self) -> Schema:
+        """The fields of the index."""
+        if self.language == "english" and not self.proximity:
+            return SCHEMA
+        return _schema(self.language, positions=self.proximity > 0)
+
+    @property
+    def analyzer(self) -> TextAnalyzer:
+        """What texts and questions are made words by."""
+        return _analyzer(self.language)
+
+
+@cache
+def _schema(language: str, *, positions: bool) -> Schema:
+    return (
+        SchemaBuilder()
+        .add_integer_field("id", indexed=True, fast=True)  # first, as in SCHEMA: `_within`
+        .add_text_field(
+            "text",
+            tokenizer_name=language,
+            index_option="position" if positions else "freq",
+        )
+        .build()
+    )
+
+
+@cache
+def _analyzer(language: str) -> TextAnalyzer:
+    builder = (
+        TextAnalyzerBuilder(Tokenizer.simple())
+        .filter(Filter.remove_long(64))
+        .filter(Filter.lowercase())
+    )
+    if language == "english":
+        builder = builder.filter(Filter.ascii_fold())
+        builder = builder.filter(Filter.custom_stopword(sorted(STOP_WORDS)))
+    elif language in STOPPED:
+        builder = builder.filter(Filter.stopword(language))
+    return builder.filter(Filter.stemmer(language)).build()
 
 
 class TantivyKeywords:
     """`orchestrator.ports.indexes.KeywordIndex`; one thread of its own does all the work."""
 
-    def __init__(self, index: Index, visibility: Visibility) -> None:
-        index.register_tokenizer("english", ANALYZER)
+    def __init__(self, index: Index, visibility: Visibility, reading: Reading) -> None:
+        index.register_tokenizer(reading.language, reading.analyzer)
         self._index = index
+        self._reading = reading
         self._visibility = visibility
         self._masks = Masks()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="tantivy")
@@ -123,12 +196,12 @@ class TantivyKeywords:
 
     def _search(self, question: str, scope: Scope, limit: int) -> Sequence[Hit]:
         question = question.encode("utf-8", "replace").decode()  # half a character is none
-        words = dict.fromkeys(ANALYZER.analyze(question))
+        words = self._reading.analyzer.analyze(question)
         allowed = self._masks.allowed(self._ids, self._visibility.select(scope))
         if not words or not allowed.any():
             return []
         any_word = Query.boolean_query(
-            [(Occur.Should, _term(word)) for word in list(words)[:MAX_QUERY_TERMS]]
+            [(Occur.Should, one) for one in (*self._words(words), *self._pairs(words))]
         )
         found = self._searcher.search(self._within(any_word, allowed), limit=limit, count=False)
         ids = self._searcher.fast_field_values("id", [address for _, address in found.hits])
@@ -138,15 +211,31 @@ class TantivyKeywords:
             if chunk_id is not None
         ]
 
+    def _words(self, words: Sequence[str]) -> list[Query]:
+        return [self._term(word) for word in list(dict.fromkeys(words))[:MAX_QUERY_TERMS]]
+
+    def _pairs(self, words: Sequence[str]) -> list[Query]:
+        gain, schema = self._reading.proximity, self._reading.schema
+        if not gain:
+            return []
+        pairs = [pair for pair in dict.fromkeys(pairwise(words)) if pair[0] != pair[1]]
+        return [
+            Query.boost_query(Query.phrase_query(schema, "text", list(pair), SLOP), gain)
+            for pair in pairs[:PAIRS]
+        ]
+
+    def _term(self, word: str) -> Query:
+        return Query.term_query(self._reading.schema, "text", word, "freq")
+
     def _near(self, words: Sequence[str], scope: Scope, limit: int) -> Mapping[str, Sequence[int]]:
         allowed = self._masks.allowed(self._ids, self._visibility.select(scope))
         found: dict[str, Sequence[int]] = {}
         for word in words if allowed.any() else ():
-            stems = ANALYZER.analyze(word.encode("utf-8", "replace").decode())
-            if len(stems) != 1 or self._holding(_term(stems[0]), allowed, 1):
+            stems = self._reading.analyzer.analyze(word.encode("utf-8", "replace").decode())
+            if len(stems) != 1 or self._holding(self._term(stems[0]), allowed, 1):
                 continue
             for changes in range(1, 3 if len(word) >= LONG_WORD else 2):
-                alike = Query.fuzzy_term_query(SCHEMA, "text", stems[0], changes)
+                alike = Query.fuzzy_term_query(self._reading.schema, "text", stems[0], changes)
                 if chunks := self._holding(alike, allowed, limit):
                     found[word] = chunks
                     break
@@ -169,18 +258,15 @@ class TantivyKeywords:
         )
 
 
-def _term(word: str) -> Query:
-    return Query.term_query(SCHEMA, "text", word, "freq")
-
-
 class TantivyStore:
     """`orchestrator.ports.indexes.KeywordStore` below one folder.
 
     tantivy allows one writer: a process without the lease works on a copy made of hard links.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, reading: Reading = Reading()) -> None:
         self._folders = IndexFolders(folder)
+        self._reading = reading
 
     @asynccontextmanager
     async def open(
@@ -188,13 +274,13 @@ class TantivyStore:
     ) -> AsyncIterator[TantivyKeywords]:
         """Open what is stored if every file of it is intact, else begin anew."""
         with (
-            self._folders.using(key) as stored,
+            self._folders.using(self._reading.key(key)) as stored,
             nullcontext() if persist else scratch("rag-tantivy-") as temporary,
         ):
             folder = temporary / "index" if temporary else stored
             if not persist:
                 await asyncio.to_thread(_copy, stored, folder)
-            index = await asyncio.to_thread(_opened, folder, visibility)
+            index = await asyncio.to_thread(_opened, folder, visibility, self._reading)
             try:
                 yield index
             finally:
@@ -209,21 +295,21 @@ class TantivyStore:
         await self._folders.drop(workspace)
 
 
-def _opened(folder: Path, visibility: Visibility) -> TantivyKeywords:
+def _opened(folder: Path, visibility: Visibility, reading: Reading) -> TantivyKeywords:
     try:
         _verify(folder)
-        return _made(folder, visibility)
+        return _made(folder, visibility, reading)
     except DAMAGE as error:
         if BUSY in str(error):
             raise Unavailable("the keyword index", "another writer holds it") from error
         log.warning("index_corrupt", index="tantivy", reason=repr(error), action="rebuilding")
         shutil.rmtree(folder)
-    return _made(folder, visibility)
+    return _made(folder, visibility, reading)
 
 
-def _made(folder: Path, visibility: Visibility) -> TantivyKeywords:
+def _made(folder: Path, visibility: Visibility, reading: Reading) -> TantivyKeywords:
     folder.mkdir(parents=True, exist_ok=True)
-    return TantivyKeywords(Index(SCHEMA, path=str(folder)), visibility)
+    return TantivyKeywords(Index(reading.schema, path=str(folder)), visibility, reading)
 
 
 def _verify(folder: Path) -> None:
