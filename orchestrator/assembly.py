@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
@@ -35,6 +35,7 @@ from orchestrator.ports.generator import Generator
 from orchestrator.ports.indexes import IndexKey, KeywordStore, VectorStore
 from orchestrator.ports.reranker import Reranker
 from orchestrator.ports.retriever import Retriever
+from orchestrator.ports.rewriter import Rewriter
 from orchestrator.settings import STAGES, Settings
 from orchestrator.settings.explain import did_you_mean
 from orchestrator.settings.options import TantivyOptions
@@ -49,7 +50,10 @@ KEPT: Final = 1024
 
 @dataclass(frozen=True, slots=True)
 class Backends:
-    """Every open backend by its name; `overlap` is the mock retriever's own index."""
+    """Every open backend by its name; `overlap` is the mock retriever's own index.
+
+    `rewriters` are those of the generators that are language models.
+    """
 
     caches: Mapping[str, Cache]
     embedders: Mapping[str, Embedder]
@@ -58,6 +62,7 @@ class Backends:
     rerankers: Mapping[str, Reranker]
     generators: Mapping[str, Generator]
     overlap: KeywordStore | None
+    rewriters: Mapping[str, Rewriter] = field(default_factory=dict)
 
 
 class Assembly:
@@ -93,6 +98,13 @@ class Assembly:
                 )
         if config.understanding.spelling:
             self._check_spelling(config)
+        if config.understanding.rewrites and config.generator not in self._backends.rewriters:
+            raise Rejected(
+                f"generator '{config.generator}' is no language model: it can neither paraphrase "
+                "a question nor imagine its answer",
+                code="no_rewriter",
+                field="config.understanding",
+            )
         return config
 
     def _check_spelling(self, config: WorkspaceConfig) -> None:
@@ -165,7 +177,12 @@ class Assembly:
             found = ReachingRetriever(found, config.reach, shelf.roster.around, read)
         spelling = Spelling(partial(_near, shelf.projections[_keywords(config)]), read)
         how = config.understanding
-        asked = UnderstandingRetriever(found, how, spelling if how.spelling else None)
+        asked = UnderstandingRetriever(
+            found,
+            how,
+            spelling if how.spelling else None,
+            self._backends.rewriters[config.generator] if how.rewrites else None,
+        )
         return TimedRetriever(asked, self._metrics.stage_seconds)
 
     def pipeline(self, moment: Moment) -> Pipeline:
