@@ -88,7 +88,7 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Understanding:
-    """What is done to a question before it is searched; nothing by default.
+    """What is done to a question before it is searched.
 
     `spelling` reads a word that nothing the caller may see holds as the nearest that something
     does; `synonyms` are groups of names for one thing; `parts` searches a compound question for
@@ -100,7 +100,7 @@ class Understanding:
 
     spelling: bool = False
     synonyms: tuple[tuple[str, ...], ...] = ()
-    parts: bool = False
+    parts: bool = True
     paraphrases: int = 0
     imagined: bool = False
 

@@ -89,7 +89,7 @@ async def test_synonyms_of_the_corrected_question_are_looked_for_too():
     assert inner.asked[0].synonyms == found.understood.synonyms == ("money back",)
 
 
-async def test_parts_are_searched_where_that_is_wanted_and_the_best_of_all_found():
+async def test_by_default_parts_are_searched_too_and_the_best_of_all_found():
     inner = Inner(
         **{
             COMPOUND.replace(" ", "_"): [passage(1, 0.6), passage(2, 0.5)],
@@ -97,7 +97,7 @@ async def test_parts_are_searched_where_that_is_wanted_and_the_best_of_all_found
             "who_approves_them?": [passage(3, 0.8)],
         }
     )
-    retriever = UnderstandingRetriever(inner, Understanding(parts=True), None)
+    retriever = UnderstandingRetriever(inner, Understanding())
 
     found = await retriever.retrieve(question(COMPOUND), limit=2)
 
@@ -107,10 +107,10 @@ async def test_parts_are_searched_where_that_is_wanted_and_the_best_of_all_found
     assert found.understood.parts == ("How fast are refunds paid", "who approves them?")
 
 
-async def test_parts_are_not_searched_by_default():
+async def test_parts_are_not_searched_where_that_is_not_wanted():
     inner = Inner()
 
-    found = await UnderstandingRetriever(inner, Understanding(), None).retrieve(
+    found = await UnderstandingRetriever(inner, Understanding(parts=False)).retrieve(
         question(COMPOUND), limit=2
     )
 
