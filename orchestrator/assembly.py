@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final
 
+from orchestrator.answering.asking import UnderstandingRetriever
 from orchestrator.answering.course import Names
 from orchestrator.answering.pipeline import Pipeline
+from orchestrator.answering.reaching import ReachingRetriever
 from orchestrator.answering.reranking import ConditionalReranker
 from orchestrator.answering.retrieval import (
     HybridRetriever,
@@ -18,10 +21,11 @@ from orchestrator.answering.retrieval import (
     keyword_side,
 )
 from orchestrator.answering.service import Mode
+from orchestrator.answering.spelling import Spelling
 from orchestrator.domain.errors import Conflict, Rejected
 from orchestrator.domain.identity import Scope
 from orchestrator.domain.passages import Candidate, Passage
-from orchestrator.domain.workspaces import WorkspaceConfig
+from orchestrator.domain.workspaces import Reach, WorkspaceConfig
 from orchestrator.evaluation.replaying import RememberingEmbedder
 from orchestrator.indexing.library import Library, Moment
 from orchestrator.indexing.projection import Projection, Source
@@ -33,18 +37,25 @@ from orchestrator.ports.generator import Generator
 from orchestrator.ports.indexes import IndexKey, KeywordStore, VectorStore
 from orchestrator.ports.reranker import Reranker
 from orchestrator.ports.retriever import Retriever
+from orchestrator.ports.rewriter import Rewriter
 from orchestrator.settings import STAGES, Settings
 from orchestrator.settings.explain import did_you_mean
+from orchestrator.settings.options import TantivyOptions
 from orchestrator.telemetry.metrics import Metrics
 from orchestrator.telemetry.timed import TimedRetriever
 
+SPELLED: Final = 20
+"""So many chunks with words spelled alike are read for each word that nothing holds."""
 KEPT: Final = 1024
 """Pipelines remembered; a new configuration is a new pipeline."""
 
 
 @dataclass(frozen=True, slots=True)
 class Backends:
-    """Every open backend by its name; `overlap` is the mock retriever's own index."""
+    """Every open backend by its name; `overlap` is the mock retriever's own index.
+
+    `rewriters` are those of the generators that are language models.
+    """
 
     caches: Mapping[str, Cache]
     embedders: Mapping[str, Embedder]
@@ -53,6 +64,7 @@ class Backends:
     rerankers: Mapping[str, Reranker]
     generators: Mapping[str, Generator]
     overlap: KeywordStore | None
+    rewriters: Mapping[str, Rewriter] = field(default_factory=dict)
 
 
 class Assembly:
@@ -96,7 +108,24 @@ class Assembly:
                     code="unknown_backend",
                     field=f"config.{stage}",
                 )
+        if config.understanding.spelling:
+            self._check_spelling(config)
+        if config.understanding.rewrites and config.generator not in self._backends.rewriters:
+            raise Rejected(
+                f"generator '{config.generator}' is no language model: it can neither paraphrase "
+                "a question nor imagine its answer",
+                code="no_rewriter",
+                field="config.understanding",
+            )
         return config
+
+    def _check_spelling(self, config: WorkspaceConfig) -> None:
+        if not isinstance(self._settings.named("keywords")[config.keywords], TantivyOptions):
+            raise Rejected(
+                f"keywords '{config.keywords}' cannot find words by their spelling: use tantivy",
+                code="no_speller",
+                field="config.understanding.spelling",
+            )
 
     def embedder(self, config: WorkspaceConfig) -> Embedder:
         """The embedder that the configuration names; raises what `check` does."""
@@ -124,16 +153,21 @@ class Assembly:
             shelf.projections[_vectors(config)] = Projection(
                 index, source, shared=vectors.shared, persists=persist
             )
-        stores = {_keywords(config): self._backends.keywords[config.keywords]}
+        whole = config.words.whole
+        stores = {_keywords(config): (self._backends.keywords[config.keywords], whole)}
         if self._backends.overlap:
-            stores["overlap"] = self._backends.overlap
-        for role, store in stores.items():
+            stores["overlap"] = (self._backends.overlap, 1)
+        for role, (store, whole) in stores.items():
             if role not in shelf.projections:
+                key = IndexKey(uid, shelf.generation, f"whole-{whole}" if whole > 1 else "")
                 words = await stack.enter_async_context(
-                    store.open(IndexKey(uid, shelf.generation), shelf.roster, persist=persist)
+                    store.open(key, shelf.roster, persist=persist)
                 )
                 shelf.projections[role] = Projection(
-                    words, self._catalog.chunks.texts, shared=store.shared, persists=persist
+                    words,
+                    partial(self._catalog.chunks.texts, whole=whole),
+                    shared=store.shared,
+                    persists=persist,
                 )
 
     def retriever(self, moment: Moment, mode: Mode | None) -> Retriever:
@@ -151,12 +185,22 @@ class Assembly:
         async def read(candidates: Sequence[Candidate], scope: Scope) -> Sequence[Passage]:
             return await self.library.read(shelf, candidates, scope)
 
-        inner: Retriever = (
+        found: Retriever = (
             HybridRetriever(sides, read, fusion=config.fusion, depth=config.depth)
             if kind == "hybrid"
             else SingleRetriever(kind, sides[kind], read)
         )
-        return TimedRetriever(inner, self._metrics.stage_seconds)
+        if config.reach != Reach():
+            found = ReachingRetriever(found, config.reach, shelf.roster.around, read)
+        spelling = Spelling(partial(_near, shelf.projections[_keywords(config)]), read)
+        how = config.understanding
+        asked = UnderstandingRetriever(
+            found,
+            how,
+            spelling if how.spelling else None,
+            self._backends.rewriters[config.generator] if how.rewrites else None,
+        )
+        return TimedRetriever(asked, self._metrics.stage_seconds)
 
     def pipeline(self, moment: Moment) -> Pipeline:
         """The pipeline of the workspace's configuration as of the moment."""
@@ -194,6 +238,12 @@ class Assembly:
         return ConditionalReranker(inner, margin=margin, skipped=self._metrics.rerank_skipped.inc)
 
 
+async def _near(
+    words: Projection[str, str], asked: Sequence[str], scope: Scope
+) -> Mapping[str, Sequence[int]]:
+    return await words.near(asked, scope=scope, limit=SPELLED)
+
+
 def _unusable(workspace: str, error: Rejected) -> Conflict:
     return Conflict(
         f"workspace '{workspace}' cannot be used: {error.detail}; put it back into the settings, "
@@ -207,4 +257,4 @@ def _vectors(config: WorkspaceConfig) -> str:
 
 
 def _keywords(config: WorkspaceConfig) -> str:
-    return f"keywords:{config.keywords}"
+    return f"keywords:{config.keywords}:{config.words.whole}"

@@ -276,9 +276,11 @@ def open_keywords(
 
             return RankBm25Store()
         case options.TantivyOptions():
+            from adapters.keywords.reading import Reading
             from adapters.keywords.tantivy import TantivyStore
 
-            return TantivyStore(settings.indexes_dir / f"tantivy-{name}")
+            reading = Reading(chosen.language, chosen.proximity)
+            return TantivyStore(settings.indexes_dir / f"tantivy-{name}", reading)
         case options.MilvusKeywordOptions():
             milvus = _milvus(chosen, stack)
             from adapters.keywords.milvus import MilvusKeywordStore

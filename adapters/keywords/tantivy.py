@@ -1,4 +1,4 @@
-"""A keyword index in tantivy: BM25 over stemmed English, persistent and incremental."""
+"""A keyword index in tantivy: BM25 over stems, persistent and incremental."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import shutil
 import struct
 import zlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
@@ -18,20 +18,11 @@ from typing import Final, TypeVar
 import numpy as np
 import numpy.typing as npt
 import structlog
-from tantivy import (
-    Filter,
-    Index,
-    Occur,
-    Query,
-    SchemaBuilder,
-    Searcher,
-    TextAnalyzerBuilder,
-    Tokenizer,
-)
+from tantivy import Index, Occur, Query, Searcher
 
-from adapters.analysis import STOP_WORDS
 from adapters.folders import IndexFolders
-from adapters.masks import Masks
+from adapters.keywords.reading import ENGLISH, SCHEMA, Reading
+from adapters.masks import Mask, Masks
 from adapters.scratch import scratch
 from orchestrator.domain.errors import Unavailable
 from orchestrator.domain.identity import Scope
@@ -50,24 +41,8 @@ DAMAGE: Final = (OSError, ValueError, KeyError, TypeError, AttributeError)
 """What reading damaged files may raise, tantivy's own errors (ValueError) among them."""
 BUSY: Final = "LockBusy"
 """How tantivy says that an index has a writer already, which is no damage."""
-MAX_QUERY_TERMS: Final = 256
-
-SCHEMA: Final = (
-    SchemaBuilder()
-    .add_integer_field("id", indexed=True, fast=True)
-    .add_text_field("text", tokenizer_name="english", index_option="freq")
-    .build()
-)
-ANALYZER: Final = (
-    TextAnalyzerBuilder(Tokenizer.simple())
-    .filter(Filter.remove_long(64))
-    .filter(Filter.lowercase())
-    .filter(Filter.ascii_fold())
-    .filter(Filter.custom_stopword(sorted(STOP_WORDS)))
-    .filter(Filter.stemmer("english"))
-    .build()
-)
-
+LONG_WORD: Final = 8
+"""A word of so many letters may be misspelled in two of them."""
 
 SPARE: Final = 50
 FURTHER: Final = 8
@@ -87,8 +62,11 @@ class _View:
 class TantivyKeywords:
     """`orchestrator.ports.indexes.KeywordIndex`; one thread changes it, another searches."""
 
-    def __init__(self, index: Index, folder: Path, visibility: Visibility) -> None:
-        index.register_tokenizer("english", ANALYZER)
+    def __init__(
+        self, index: Index, folder: Path, visibility: Visibility, reading: Reading
+    ) -> None:
+        index.register_tokenizer(reading.language, reading.analyzer)
+        self._reading = reading
         self._index = index
         self._folder = folder
         self._visibility = visibility
@@ -117,6 +95,12 @@ class TantivyKeywords:
         """Any of the question's words; the query is built from tokens, never parsed."""
         return await _on(self._searching, lambda: self._search(question, scope, limit))
 
+    async def near(
+        self, words: Sequence[str], *, scope: Scope, limit: int
+    ) -> Mapping[str, Sequence[int]]:
+        """By Levenshtein automata over stems: one change, or two of eight letters and more."""
+        return await _on(self._searching, lambda: self._near(words, scope, limit))
+
     async def save(self) -> None:
         """Commits are durable already."""
 
@@ -141,29 +125,30 @@ class TantivyKeywords:
 
     def _search(self, question: str, scope: Scope, limit: int) -> Sequence[Hit]:
         view = self._view
-        question = question.encode("utf-8", "replace").decode()  # half a character is none
-        words = dict.fromkeys(ANALYZER.analyze(question))
+        words = self._reading.words(question)
         allowed = self._masks.allowed(view.ids, self._visibility.select(scope))
-        seen = int(np.count_nonzero(allowed))
-        if not words or not seen:
+        if not words or not allowed.any():
             return []
-        any_word = Query.boolean_query(
-            [
-                (Occur.Should, Query.term_query(SCHEMA, "text", word, "freq"))
-                for word in list(words)[:MAX_QUERY_TERMS]
-            ]
-        )
-        if seen == len(allowed):
-            return _hits(*_ranked(view, any_word, limit))
-        wanted = limit + SPARE + limit * len(allowed) // seen
-        if seen * TERM_COST < wanted:
-            return _hits(*_ranked(view, _within(any_word, view.ids[allowed]), limit))
-        while True:
-            ids, scores = _ranked(view, any_word, wanted)
-            shown = allowed[np.searchsorted(view.ids, ids)]
-            if np.count_nonzero(shown) >= limit or len(ids) < wanted:
-                return _hits(ids[shown][:limit], scores[shown][:limit])
-            wanted *= FURTHER
+        return _hits(*_best(view, self._reading.any_of(words), allowed, limit))
+
+    def _near(self, words: Sequence[str], scope: Scope, limit: int) -> Mapping[str, Sequence[int]]:
+        view = self._view
+        allowed = self._masks.allowed(view.ids, self._visibility.select(scope))
+        found: dict[str, Sequence[int]] = {}
+
+        def holding(query: Query, count: int) -> Sequence[int]:
+            ids: list[int] = _best(view, query, allowed, count)[0].tolist()
+            return ids
+
+        for word in words if allowed.any() else ():
+            stems = self._reading.words(word)
+            if len(stems) != 1 or holding(self._reading.term(stems[0]), 1):
+                continue
+            for changes in range(1, 3 if len(word) >= LONG_WORD else 2):
+                if chunks := holding(self._reading.alike(stems[0], changes), limit):
+                    found[word] = chunks
+                    break
+        return found
 
 
 class TantivyStore:
@@ -174,8 +159,9 @@ class TantivyStore:
 
     shared = False
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, reading: Reading = ENGLISH) -> None:
         self._folders = IndexFolders(folder)
+        self._reading = reading
 
     @asynccontextmanager
     async def open(
@@ -183,13 +169,13 @@ class TantivyStore:
     ) -> AsyncIterator[TantivyKeywords]:
         """Open what is stored if every file of it is intact, else begin anew."""
         with (
-            self._folders.using(key) as stored,
+            self._folders.using(self._reading.key(key)) as stored,
             nullcontext() if persist else scratch("rag-tantivy-") as temporary,
         ):
             folder = temporary / "index" if temporary else stored
             if not persist:
                 await asyncio.to_thread(_copy, stored, folder)
-            index = await asyncio.to_thread(_opened, folder, visibility)
+            index = await asyncio.to_thread(_opened, folder, visibility, self._reading)
             try:
                 yield index
             finally:
@@ -218,6 +204,24 @@ def _stored(searcher: Searcher) -> Ids:
     return np.sort(np.array(ids, np.int64))
 
 
+def _best(
+    view: _View, query: Query, allowed: Mask, limit: int
+) -> tuple[Ids, npt.NDArray[np.float64]]:
+    """The best `limit` of what is allowed: few are named to tantivy, of many more are ranked."""
+    seen = int(np.count_nonzero(allowed))
+    if seen == len(allowed):
+        return _ranked(view, query, limit)
+    wanted = limit + SPARE + limit * len(allowed) // seen
+    if seen * TERM_COST < wanted:
+        return _ranked(view, _within(query, view.ids[allowed]), limit)
+    while True:
+        ids, scores = _ranked(view, query, wanted)
+        shown = allowed[np.searchsorted(view.ids, ids)]
+        if np.count_nonzero(shown) >= limit or len(ids) < wanted:
+            return ids[shown][:limit], scores[shown][:limit]
+        wanted *= FURTHER
+
+
 def _ranked(view: _View, query: Query, limit: int) -> tuple[Ids, npt.NDArray[np.float64]]:
     """The best `limit` of everything that a query finds: their ids, and their scores."""
     hits = view.searcher.search(query, limit=limit, count=False).hits
@@ -237,21 +241,21 @@ def _within(query: Query, ids: Ids) -> Query:
     )
 
 
-def _opened(folder: Path, visibility: Visibility) -> TantivyKeywords:
+def _opened(folder: Path, visibility: Visibility, reading: Reading) -> TantivyKeywords:
     try:
         _verify(folder)
-        return _made(folder, visibility)
+        return _made(folder, visibility, reading)
     except DAMAGE as error:
         if BUSY in str(error):
             raise Unavailable("the keyword index", "another writer holds it") from error
         log.warning("index_corrupt", index="tantivy", reason=repr(error), action="rebuilding")
         shutil.rmtree(folder)
-    return _made(folder, visibility)
+    return _made(folder, visibility, reading)
 
 
-def _made(folder: Path, visibility: Visibility) -> TantivyKeywords:
+def _made(folder: Path, visibility: Visibility, reading: Reading) -> TantivyKeywords:
     folder.mkdir(parents=True, exist_ok=True)
-    return TantivyKeywords(Index(SCHEMA, path=str(folder)), folder, visibility)
+    return TantivyKeywords(Index(reading.schema, path=str(folder)), folder, visibility, reading)
 
 
 def _verify(folder: Path) -> None:
