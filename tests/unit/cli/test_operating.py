@@ -333,4 +333,4 @@ def test_indexes_are_held_against_the_catalog(rag):
     assert {row["workspace"] for row in one} == {"legal"}
     assert all(row["agrees"] and row["faults"] == [] for row in every)
     assert (table.exit_code, "none" in table.stdout) == (0, True)
-    assert (unknown.exit_code, "there is no workspace 'lega'" in unknown.output) == (1, True)
+    assert (unknown.exit_code, "there is no workspace 'lega'" in unknown.output) == (2, True)
