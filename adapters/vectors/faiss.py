@@ -43,7 +43,7 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 
 EXACT_UNTIL: Final = 50_000
 """So many vectors are scanned in about three milliseconds."""
-SCANNED: Final = 20_000
+SCANNED: Final = 10_000
 """Up to so many vectors that may be seen, all of them are compared, whatever lists there are."""
 REST: Final = 4
 """The lists are made anew when what they lack is more than this part of them, as is waste."""
