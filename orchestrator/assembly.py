@@ -97,28 +97,34 @@ class Assembly:
         Raises:
             Conflict: when the configuration names what the settings no longer have.
         """
-        config, uid, persist = shelf.workspace.config, shelf.workspace.uid, shelf.persists
+        config, uid, persist = shelf.wanted, shelf.workspace.uid, shelf.persists
         try:
             embedder = self.embedder(config)
         except Rejected as error:
             raise _unusable(shelf.workspace.name, error) from error
         if _vectors(config) not in shelf.projections:
             key = IndexKey(uid, shelf.generation, embedder.digest, embedder.dimension)
+            own = await stack.enter_async_context(AsyncExitStack())
             vectors = self._backends.vectors[config.vectors]
-            index = await stack.enter_async_context(
-                vectors.open(key, shelf.roster, persist=persist)
-            )
+            index = await own.enter_async_context(vectors.open(key, shelf.roster, persist=persist))
             source: Source = lambda ids: self._catalog.vectors.vectors(embedder.digest, ids)  # noqa: E731
-            shelf.projections[_vectors(config)] = Projection(index, source)
+            shelf.projections[_vectors(config)] = Projection(index, source, release=own.aclose)
         stores = {_keywords(config): self._backends.keywords[config.keywords]}
         if self._backends.overlap:
             stores["overlap"] = self._backends.overlap
         for role, store in stores.items():
             if role not in shelf.projections:
-                words = await stack.enter_async_context(
+                own = await stack.enter_async_context(AsyncExitStack())
+                words = await own.enter_async_context(
                     store.open(IndexKey(uid, shelf.generation), shelf.roster, persist=persist)
                 )
-                shelf.projections[role] = Projection(words, self._catalog.chunks.texts)
+                texts = self._catalog.chunks.texts
+                shelf.projections[role] = Projection(words, texts, release=own.aclose)
+
+    def roles(self, config: WorkspaceConfig) -> frozenset[str]:
+        """The projections that a configuration reads from."""
+        overlap = {"overlap"} if self._backends.overlap else set()
+        return frozenset({_vectors(config), _keywords(config), *overlap})
 
     def retriever(self, moment: Moment, mode: Mode | None) -> Retriever:
         """The workspace's retriever, or the one that a mode asks for."""

@@ -16,7 +16,16 @@ from fastapi.middleware.cors import CORSMiddleware
 from orchestrator import __version__
 from orchestrator.domain.errors import Conflict, RagError
 from orchestrator.domain.identity import DEFAULT_WORKSPACE
-from orchestrator.http import documents, health, problems, queries, records, uploads, workspaces
+from orchestrator.http import (
+    documents,
+    health,
+    problems,
+    queries,
+    records,
+    reindexing,
+    uploads,
+    workspaces,
+)
 from orchestrator.http.middleware import BodyLimitMiddleware, TraceMiddleware
 from orchestrator.indexing.library import Library
 from orchestrator.settings import Settings
@@ -96,7 +105,7 @@ def _tell_of_end(name: str, task: asyncio.Task[None]) -> None:
 
 def _add_routes(app: FastAPI) -> None:
     app.router.routes.extend(queries.router.routes)  # flat: an included router is matched twice
-    for noun in (documents, uploads, records, workspaces, health):
+    for noun in (documents, uploads, records, workspaces, reindexing, health):
         app.include_router(noun.router)
 
 
@@ -137,6 +146,7 @@ def _background(application: Application) -> Mapping[str, Callable[[], Coroutine
     always = {
         "housekeeping": application.housekeeping.run,
         "dispatcher": application.dispatcher.run,
+        "preparer": application.preparer.run,
     }
     match application.settings.worker.placement:
         case "inline":

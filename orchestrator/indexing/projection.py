@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Final, Generic, TypeVar
 
 import numpy as np
@@ -19,18 +19,28 @@ Content = TypeVar("Content")
 Question = TypeVar("Question")
 Source = Callable[[Ids], AsyncIterator[tuple[Ids, Any]]]
 """Chunk ids to their contents in the catalog, in batches."""
+Release = Callable[[], Awaitable[None]]
 
 TOGETHER: Final = 5_000
 """Chunks that are added to an index in one change."""
+STEP: Final = 10_000
+"""Chunks that are added at once to an index that is filled beside those in use."""
 NOTHING: Final[Ids] = np.empty(0, np.int64)
 
 
 class Projection(Generic[Content, Question]):
     """An index that follows the log: `revision` is the last one of which it holds everything."""
 
-    def __init__(self, index: Index[Content, Question], source: Source) -> None:
+    def __init__(
+        self,
+        index: Index[Content, Question],
+        source: Source,
+        *,
+        release: Release | None = None,
+    ) -> None:
         self._index = index
-        self._source = source
+        self._release = release
+        self.source = source
         self._held: Ids | None = None
         self._changed = False
         self._closed = False
@@ -45,20 +55,36 @@ class Projection(Generic[Content, Question]):
         self._must_be_open()
         return await self._index.search(question, scope=scope, limit=limit)
 
-    async def catch_up(self, roster: Roster) -> None:
-        """Add what the roster has and the index lacks; remove what it has no more."""
+    async def catch_up(self, roster: Roster, *, most: int | None = None) -> bool:
+        """Add what the roster has and the index lacks; remove what it has no more.
+
+        Of what is lacking, at most so many are added; whether that was all.
+        """
         wanted, revision = roster.ids, roster.revision
         held = await self._index.held() if self._held is None else self._held
         missing, surplus = await asyncio.to_thread(_difference, wanted, held)
-        async for ids, contents in _together(self._source(missing)):
+        now, later = missing[:most], missing[len(missing[:most]) :]
+        async for ids, contents in _together(self.source(now)):
             self._must_be_open()
             await self._index.apply(ids, contents, remove=NOTHING)
         if len(surplus):
             self._must_be_open()
             await self._index.apply(NOTHING, (), remove=surplus)
-        self._changed |= bool(len(missing) or len(surplus))
-        self._held = wanted
-        self.revision = revision
+        self._changed |= bool(len(now) or len(surplus))
+        self._held = np.setdiff1d(wanted, later, assume_unique=True) if len(later) else wanted
+        if len(later) == 0:
+            self.revision = revision
+        return len(later) == 0
+
+    def share(self, roster: Roster) -> float:
+        """How much it holds of what it is to hold, in [0, 1]."""
+        held = 0 if self._held is None else len(self._held)
+        return min(1.0, held / len(roster.ids)) if len(roster.ids) else 1.0
+
+    async def held(self) -> Ids:
+        """The ids that the index itself says it holds."""
+        self._must_be_open()
+        return await self._index.held()
 
     async def save(self) -> None:
         """Make the index durable, if it has changed since it last was."""
@@ -69,6 +95,12 @@ class Projection(Generic[Content, Question]):
     def close(self) -> None:
         """Use the index no more: whoever opened it is about to close it."""
         self._closed = True
+
+    async def release(self) -> None:
+        """Use the index no more, and close it now where whoever opened it lets us."""
+        self.close()
+        if self._release:
+            await self._release()
 
     def _must_be_open(self) -> None:
         if self._closed:

@@ -49,7 +49,13 @@ class FakeCatalog:
     def workspaces(self) -> FakeCatalog:
         return self
 
-    log = chunks = workspaces
+    log = chunks = reindexings = workspaces
+
+    async def of(self, workspace: str) -> None:
+        """Nothing is being re-indexed."""
+
+    async def held(self, workspace: str) -> bool:
+        return False
 
     async def get(self, name: str) -> Workspace:
         self.reads += 1
