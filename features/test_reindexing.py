@@ -7,12 +7,9 @@ from typing import Any
 from pytest_bdd import given, parsers, scenarios, then, when
 
 from features.conftest import CHANGES
-from features.test_workspaces import at_version, read, same_version
 from features.world import Deploy, World, wait_for
 
 scenarios("reindexing.feature")
-
-__all__ = ["at_version", "same_version"]
 
 MANY = " ".join(f"Rule {n} says that cupboard {n} is locked in the evening." for n in range(20))
 DOCUMENTS = {
@@ -51,7 +48,7 @@ def chunks(world: World) -> int:
 @given("a deployment with a second keyword store, and the same documents")
 def second_store(world: World, deploy: Deploy, profile: str) -> None:
     kind = "rank-bm25" if profile == "mock" else "tantivy"
-    world.service = deploy({"RAG_KEYWORDS_STORES__SECOND__KIND": kind})
+    world.service = deploy({"RAG_KEYWORD_STORES__SECOND__KIND": kind})
     world.workspace = world.create()
     for source_id, text in DOCUMENTS.items():
         world.upload(source_id, text)
@@ -63,18 +60,18 @@ def upload_many(world: World) -> None:
     world.noted = chunks(world)
 
 
-@when(parsers.re(r'I begin to re-index it with (?P<change>[^,]+)'))
+@when(parsers.re(r"I begin to re-index it with (?P<change>[^,]+)"))
 def begun(world: World, change: str) -> None:
     begin(world, change)
 
 
-@when(parsers.re(r'I begin to re-index it with (?P<change>[^,]+), to be switched by hand'))
+@when(parsers.re(r"I begin to re-index it with (?P<change>[^,]+), to be switched by hand"))
 def begun_by_hand(world: World, change: str) -> None:
     begin(world, change, automatic=False)
     assert world.response.status_code == 202, world.response.text
 
 
-@when(parsers.re(r'I re-index it with (?P<change>[^,]+)'))
+@when(parsers.re(r"I re-index it with (?P<change>[^,]+)"))
 def done(world: World, change: str) -> None:
     begin(world, change)
     assert world.response.status_code == 202, world.response.text
@@ -82,16 +79,14 @@ def done(world: World, change: str) -> None:
 
 
 @when(
-    parsers.re(
-        r'I re-index it with (?P<change>[^,]+), asking "(?P<question>[^"]*)" all the while'
-    )
+    parsers.re(r'I re-index it with (?P<change>[^,]+), asking "(?P<question>[^"]*)" all the while')
 )
 def done_asking(world: World, change: str, question: str) -> None:
     begin(world, change)
     answers = []
 
     def switched() -> bool:
-        world.ask(question, use_cache=False)
+        world.ask(f"{question} ({len(answers)})")
         answers.append(world.response.json())
         return state(world) == "switched"
 
@@ -139,7 +134,7 @@ def in_state(world: World, wanted: str) -> None:
 
 @then(parsers.parse("its generation is {number:d}"))
 def of_generation(world: World, number: int) -> None:
-    assert read(world)["config"]["generation"] == number
+    assert world.configured()["config"]["generation"] == number
 
 
 @then("the document of many sentences has more chunks than before")
