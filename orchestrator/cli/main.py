@@ -287,7 +287,7 @@ def reindex(
 
     acts = zip(Act, (status, switch, confirm, rollback, cancel), strict=True)
     asked = [which for which, given in acts if given]
-    wanted = Wanted(embedder, vectors, keywords, chunking, values or [], file)
+    wanted = Wanted(embedder, vectors, keywords, chunking, tuple(values or ()), file)
     if len(asked) > 1 or (asked and (wanted.anything or manual or detach)):
         raise typer.BadParameter("--status, --switch and the like come alone")
     if asked:

@@ -160,7 +160,10 @@ class Library:
                     await self._opener(found.shelf, found.stack)
                     found.shelf.wake()
                 return found.shelf, footing
-            if beside is None or beside.shelf.generation != footing.generation:
+            if beside and beside.shelf.generation != footing.generation:
+                self._retire_later(self._beside.pop(name))
+                beside = None
+            if beside is None:
                 beside = self._beside[name] = await self._opened_beside(found, config)
             return beside.shelf, footing
 
@@ -176,6 +179,10 @@ class Library:
             if found.shelf.workspace.uid == shelf.workspace.uid:
                 self._ready[shelf.workspace.uid].add(found.config.footing)
                 found.postponed = 0
+
+    def is_retiring(self, uid: str) -> bool:
+        """Whether something of the workspace is still open only for those who read there."""
+        return any(one.shelf.workspace.uid == uid for one in self._retiring.values())
 
     def preparing(self) -> Mapping[str, str]:
         """The workspaces of which something is kept beside what serves: names by uid."""

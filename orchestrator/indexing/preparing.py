@@ -72,7 +72,8 @@ class Preparer:
         await self._let_go({one.workspace for one in opened}, due.keys())
         if self._persists():
             for one in due.values():
-                await self._erase(one)
+                if not self._library.is_retiring(one.workspace):
+                    await self._erase(one)
 
     async def _further(self, one: Reindexing) -> None:
         name = (await self._catalog.workspaces.by_uid(one.workspace)).name

@@ -14,8 +14,8 @@ from orchestrator.ports.arrays import Ids
 
 SAMPLE: Final = 20
 LIMIT: Final = 10
-FOUND: Final = 0.9
-"""Of the sample, so much must find itself: approximate indexes may miss one now and then."""
+MISSED: Final = 0.1
+"""Of the sample, so much need not find itself: approximate indexes may miss one now and then."""
 TIE: Final = 1e-4
 
 
@@ -43,7 +43,7 @@ async def _fault(shelf: Shelf, role: str, projection: Projection[Any, Any]) -> s
             at = [hit.score for hit in hits if hit.chunk_id == chunk_id]
             tied = len(hits) == LIMIT and hits[0].score - hits[-1].score < TIE
             missed += not at and not tied
-    if missed > (1 - FOUND) * tried:
+    if tried and missed / tried > MISSED:
         return f"{role} does not find {missed} of {tried} chunks by what they hold"
     return None
 
