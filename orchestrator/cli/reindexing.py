@@ -140,14 +140,16 @@ async def _followed(application: Application, workspace: str) -> Reindexing:
         while True:
             for ended in [task for task in tasks if task.done()]:
                 ended.result()
+            looked = time.monotonic()
             one = await application.reindexings.latest(workspace)
+            took = time.monotonic() - looked
             waits = one.state is State.VERIFIED and not one.automatic
             if waits or one.state not in (State.BUILDING, State.VERIFIED):
                 return one
             if err.is_terminal or time.monotonic() - told > LINE_S:
                 told = time.monotonic()
                 err.print(_sentence(one), end="\r" if err.is_terminal else "\n")
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(max(LOOK_S, 4 * took))
 
 
 @asynccontextmanager

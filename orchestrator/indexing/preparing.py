@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Collection, Sequence
 from typing import Final, Protocol
 
@@ -15,6 +16,8 @@ from orchestrator.indexing.verifying import fault_of
 from orchestrator.ports.catalog import Catalog
 
 EVERY_S: Final = 0.5
+REST: Final = 4
+"""After a round it rests for so many times as long as that took."""
 
 
 class Prunable(Protocol):
@@ -50,13 +53,14 @@ class Preparer:
         self._persists = persists
 
     async def run(self) -> None:
-        """One round, and a pause, for ever."""
+        """One round, and a pause, for ever; large workspaces are looked at less often."""
         while True:
+            began = time.monotonic()
             try:
                 await self.round()
             except (RagError, OSError) as error:
                 self._observer.stumbled("every one", error)
-            await asyncio.sleep(EVERY_S)
+            await asyncio.sleep(max(EVERY_S, REST * (time.monotonic() - began)))
 
     async def round(self) -> None:
         """Take every open re-indexing a step further, and clear away after the ended ones."""
