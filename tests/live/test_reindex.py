@@ -29,7 +29,6 @@ EDITION = re.compile(r"edition (\d+) of (book\d{4}x)")
 PATH = "/v1/workspaces/default/reindexing"
 VARIABLES = {
     "RAG_EMBEDDER__KIND": "mock",
-    "RAG_EMBEDDERS__NEW__KIND": "onnx",
     "RAG_VECTORS__KIND": "faiss",
     "RAG_KEYWORDS__KIND": "tantivy",
     "RAG_RETRIEVER__KIND": "hybrid",
@@ -82,6 +81,16 @@ class Load:
             while (await self.http.get("/v1/documents", params=query)).json()["documents"]:
                 assert time.monotonic() < ends, "the documents came to no end"
                 await asyncio.sleep(0.1)
+        now = (await self.http.get("/v1/workspaces/default")).json()["revision"]
+        while await self.revision() < now:
+            assert time.monotonic() < ends, "the indexes did not keep up"
+            await asyncio.sleep(0.05)
+
+    async def revision(self) -> int:
+        """Up to which everything is found."""
+        answer = await self.http.post("/v1/query", json={"query": f"Anything? {time.monotonic()}"})
+        found: int = answer.json()["meta"]["revision"]
+        return found
 
     async def read(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
@@ -194,10 +203,11 @@ async def filled(data: Path, variables: dict[str, str], books: list[Book]) -> No
 
 @pytest.mark.slow
 async def test_a_workspace_is_reindexed_under_load_and_whoever_is_killed_nothing_is_lost(
-    tmp_path: Path,
+    tmp_path: Path, model_folder: Path
 ) -> None:
     data = tmp_path / "data"
-    variables = {**VARIABLES, "RAG_MODELS": os.environ.get("RAG_TEST_MODELS", "/tmp/models")}
+    new = {"RAG_EMBEDDERS__NEW__KIND": "onnx", "RAG_MODELS": str(model_folder.parent)}
+    variables = {**VARIABLES, **new}
     books = [Book(f"book{number:04d}x") for number in range(DOCUMENTS)]
     await filled(data, variables, books)
 
@@ -250,3 +260,97 @@ async def test_a_workspace_is_reindexed_under_load_and_whoever_is_killed_nothing
     folders = [path.name for path in data.rglob("g*-*") if path.is_dir()]
     assert folders
     assert [name for name in folders if not name.startswith("g2-")] == []
+
+
+def version_of(served: Served, code: str) -> int:
+    """By which version of the configuration this server answers; the answer must be right."""
+    answer = served.http.post("/v1/query", json={"query": f"Which edition of {code} is this?"})
+    assert answer.status_code == 200, answer.text
+    assert code in answer.text
+    found: int = answer.json()["meta"]["config_version"]
+    return found
+
+
+@pytest.mark.slow
+async def test_of_two_servers_each_goes_over_and_back_by_itself_also_after_one_was_killed(
+    tmp_path: Path,
+) -> None:
+    data, books = tmp_path / "data", [Book(f"book{number:04d}x") for number in range(12)]
+    code = books[0].code
+    with serve(data, **VARIABLES) as first, serve(data, **VARIABLES) as second:
+        async with (
+            httpx.AsyncClient(base_url=first.http.base_url, timeout=60) as http,
+            httpx.AsyncClient(base_url=second.http.base_url, timeout=60) as second_http,
+        ):
+            load = Load(http, books)
+            for book in books:
+                await load.hand_in(book)
+            await load.settled()
+            body = {"chunking": {"strategy": "sentence", "tokens": 24}}
+            await Load(second_http, books).settled()
+            versions = [version_of(served, code) for served in (first, second)]
+            assert (await http.post(PATH, json=body)).status_code == 202
+            await load.until("switched")
+            for served in (first, second):
+                wait_for(lambda one=served: version_of(one, code) == 2, "it did not go over")
+            await load.change(books[:3])
+            await load.delete(books[3:5])
+            await load.settled()
+        first.stop(signal.SIGKILL)
+
+        async with httpx.AsyncClient(base_url=second.http.base_url, timeout=60) as http:
+            load = Load(http, books)
+            await load.settled()
+            await load.assert_whole()
+            wait_for(
+                lambda: second.http.delete(PATH).status_code == 200,
+                "there was no way back",
+                seconds=PATIENCE_S,
+            )
+            wait_for(lambda: version_of(second, code) == 3, "it did not go back")
+            await load.assert_whole()
+
+    assert versions == [1, 1]
+    with serve(data, **VARIABLES) as third:
+        assert version_of(third, code) == 3
+        config = third.http.get("/v1/workspaces/default").json()["config"]
+        assert (config["generation"], config["chunking"]["strategy"]) == (1, "structure")
+
+
+@pytest.mark.slow
+async def test_another_store_is_filled_under_questions_and_the_old_one_goes_after_confirmation(
+    tmp_path: Path,
+) -> None:
+    data, books = tmp_path / "data", [Book(f"book{number:04d}x") for number in range(40)]
+    variables = {**VARIABLES, "RAG_KEYWORD_STORES__SECOND__KIND": "tantivy"}
+    with serve(data, **variables) as served:
+        async with httpx.AsyncClient(base_url=served.http.base_url, timeout=60) as http:
+            load, stop = Load(http, books), asyncio.Event()
+            for book in books:
+                await load.hand_in(book)
+            await load.settled()
+            before = indexes(data)
+            reading = [asyncio.create_task(load.read(stop)) for _ in range(READERS)]
+            assert (await http.post(PATH, json={"keywords": "second"})).status_code == 202
+            await asyncio.gather(load.change(books[:5]), load.delete(books[-5:]))
+            await load.until("switched")
+            await load.settled()
+            both = indexes(data)
+            await http.post(f"{PATH}/confirm")
+            rows(data, f"UPDATE reindexings SET switched_at = switched_at - {READER_S + 1}")
+            wait_for(lambda: served.http.get(PATH).json()["erased"], "it was not erased")
+            stop.set()
+            await asyncio.gather(*reading)
+
+            assert load.wrong == []
+            await load.assert_whole()
+            after = indexes(data)
+
+    assert len(both) == len(before) + 1
+    assert len(after) == len(before)
+    assert set(rows(data, "SELECT generation FROM chunks")) == {1}
+
+
+def indexes(data: Path) -> list[Path]:
+    """The folders of indexes."""
+    return [path for path in data.rglob("g*-*") if path.is_dir()]
