@@ -31,21 +31,32 @@ async def fault_of(shelf: Shelf, roles: Collection[str]) -> str | None:
 async def _fault(shelf: Shelf, role: str, projection: Projection[Any, Any]) -> str | None:
     held, wanted = await projection.held(), shelf.roster.ids
     lacking = np.setdiff1d(wanted, held, assume_unique=True)
-    if len(lacking) and projection.revision == shelf.roster.revision:
-        return f"{role} lacks {len(lacking)} of {len(wanted)} chunks"
-    missed, tried = 0, 0
+    if projection.revision == shelf.roster.revision:
+        lacking = await _still_there(shelf, lacking)
+        if len(lacking):
+            return f"{role} lacks {len(lacking)} of {len(wanted)} chunks"
+    missed, tried = [], 0
     async for ids, contents in projection.source(_sample(held)):
         for chunk_id, content in zip(ids.tolist(), contents, strict=True):
             if (scope := _scope_of(shelf, chunk_id)) is None:
                 continue
             tried += 1
             hits = await projection.search(content, scope=scope, limit=LIMIT)
-            at = [hit.score for hit in hits if hit.chunk_id == chunk_id]
+            there = any(hit.chunk_id == chunk_id for hit in hits)
             tied = len(hits) == LIMIT and hits[0].score - hits[-1].score < TIE
-            missed += not at and not tied
-    if tried and missed / tried > MISSED:
-        return f"{role} does not find {missed} of {tried} chunks by what they hold"
+            if not there and not tied:
+                missed.append(chunk_id)
+    lost = len(await _still_there(shelf, np.array(missed, np.int64)))
+    if tried and lost / tried > MISSED:
+        return f"{role} does not find {lost} of {tried} chunks by what they hold"
     return None
+
+
+async def _still_there(shelf: Shelf, ids: Ids) -> Ids:
+    """Those of the ids that no deletion took meanwhile."""
+    if len(ids):
+        await shelf.refresh()
+    return np.intersect1d(ids, shelf.roster.ids)
 
 
 def _sample(held: Ids) -> Ids:

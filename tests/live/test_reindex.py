@@ -159,7 +159,7 @@ class Load:
     async def until(self, state: str) -> dict[str, Any]:
         ends = time.monotonic() + PATIENCE_S
         while (now := await self.state())["state"] != state:
-            assert now["state"] != "failed", now
+            assert now["state"] != "failed", now["reason"]
             assert time.monotonic() < ends, now
             await asyncio.sleep(0.1)
         return now

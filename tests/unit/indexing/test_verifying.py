@@ -22,8 +22,12 @@ class Finding(FakeIndex):
 
 
 @pytest.fixture
-async def shelf():
-    catalog = FakeCatalog(workspace("default"))
+def catalog():
+    return FakeCatalog(workspace("default"))
+
+
+@pytest.fixture
+async def shelf(catalog):
     for number in range(20):
         catalog.publish("default", f"chunk {number}", acl=["board"] if number % 2 else ["everyone"])
     made = Shelf(catalog, catalog.known["default"], on_gone=lambda _: None)
@@ -61,5 +65,15 @@ async def test_a_text_that_stands_in_many_chunks_need_not_find_each_of_them(shel
             return [Hit(100 + number, 1.0) for number in range(LIMIT)]
 
     shelf.projections["keywords"]._index = Tied(*shelf.roster.ids.tolist())
+
+    assert await fault_of(shelf, ["keywords"]) is None
+
+
+async def test_what_was_deleted_a_moment_ago_is_neither_lacking_nor_lost(shelf, catalog):
+    index = shelf.projections["keywords"]._index
+    for chunk_id in (7, 8, 9):
+        catalog.delete("default", chunk_id)
+    index.ids -= {7, 8}
+    index.lost = frozenset({7, 8, 9})
 
     assert await fault_of(shelf, ["keywords"]) is None
