@@ -370,6 +370,7 @@ class Library:
             await shelf.catch_up()
             opened = _Open(shelf, stack.pop_all(), workspace.config_version, workspace.config)
         self._let_follow(opened)
+        self._ready.pop(workspace.uid, None)  # what was prepared there is not prepared here
         if replaced := self._open.get(name):
             self._retire_later(replaced)
         self._open[name] = opened

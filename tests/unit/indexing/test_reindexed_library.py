@@ -225,3 +225,19 @@ async def test_errors_of_opening_beside_leave_nothing_behind(copied):
 
     assert copied.library._beside == {}
     assert await copied.seen() == [1]
+
+
+async def test_what_is_opened_anew_is_to_be_prepared_anew(stored):
+    await stored.library.pin("default")
+    shelf, footing = await stored.prepared()
+    stored.library.make_ready(shelf, footing)
+    stored.persists = True
+
+    await stored.library.reopen()
+    stored.switch(stored.one.after)
+
+    assert (await stored.library.pin("default")).workspace.config.keywords == "default"
+    again, footing = await stored.prepared()
+    assert again is not shelf
+    stored.library.make_ready(again, footing)
+    assert (await stored.library.pin("default")).workspace.config.keywords == "second"
