@@ -90,14 +90,21 @@ class Wanted:
 async def begin(
     workspace: str, wanted: Wanted, *, automatic: bool, detach: bool, json: bool
 ) -> Exit:
-    """Begin a re-indexing, and follow it until its switch, or until it waits for one."""
+    """Begin a re-indexing, and follow it until its switch, or until it waits for one.
+
+    An interrupt ends the following, and not the re-indexing.
+    """
     logs.set_up("error", json=False)
     async with open_application(load(), writes=not detach) as application:
         now = await application.catalog.workspaces.get(workspace)
         changes = wanted.changes(now.config)
         one = await application.reindexings.begin(workspace, changes, automatic=automatic)
-        if not detach:
-            one = await _followed(application, workspace)
+        try:
+            if not detach:
+                one = await _followed(application, workspace)
+        except asyncio.CancelledError:
+            err.print(Text(f"interrupted: {_NEXT[State.BUILDING].format(workspace=workspace)}"))
+            return Exit.FAILED
     _show(workspace, one, json)
     return Exit.FAILED if one.state in (State.FAILED, State.CANCELLED) else Exit.OK
 
@@ -203,8 +210,7 @@ def _sentence(one: Reindexing) -> str:
 
 
 _NEXT: Final = {
-    State.BUILDING: "it goes on in the background; follow it with `rag reindex {workspace} "
-    "--status`",
+    State.BUILDING: "a server goes on with it; follow it with `rag reindex {workspace} --status`",
     State.VERIFIED: "`rag reindex {workspace} --switch` lets readers go over, --cancel ends it",
     State.SWITCHED: "`rag reindex {workspace} --confirm` erases what served before, --rollback "
     "goes back to it",

@@ -18,7 +18,15 @@ import httpx
 import pytest
 
 from orchestrator.indexing.shelf import READER_S
-from tests.live.processes import Served, children, serve, wait_for
+from tests.live.processes import (
+    Served,
+    children,
+    environment,
+    run_rag,
+    serve,
+    start_rag,
+    wait_for,
+)
 
 SEED = 20263
 DOCUMENTS = 160
@@ -354,3 +362,35 @@ async def test_another_store_is_filled_under_questions_and_the_old_one_goes_afte
 def indexes(data: Path) -> list[Path]:
     """The folders of indexes."""
     return [path for path in data.rglob("g*-*") if path.is_dir()]
+
+
+def test_the_command_beside_a_server_leaves_the_work_to_it_and_an_interrupt_ends_only_the_command(
+    tmp_path: Path,
+) -> None:
+    data = tmp_path / "data"
+    env = environment(data, **VARIABLES)
+    with serve(data, **VARIABLES) as served:
+        upload = {"file": ("book.md", Book("book0000x").text)}
+        assert served.http.post("/v1/documents", files=upload).status_code == 202
+        wait_for(
+            lambda: served.http.get("/v1/documents?status=indexed").json()["documents"],
+            "it was not indexed",
+        )
+        for pid in children(served.process.pid, "worker"):
+            os.kill(pid, signal.SIGSTOP)
+        command = start_rag(
+            "reindex", "default", "--chunking", "sentence", env=env, errors=tmp_path / "errors"
+        )
+        with command:
+            wait_for(lambda: served.http.get(PATH).status_code == 200, "it was not begun")
+            command.send_signal(signal.SIGINT)
+            interrupted = command.wait(30)
+        state = served.http.get(PATH).json()["state"]
+        for pid in children(served.process.pid, "worker"):
+            os.kill(pid, signal.SIGCONT)
+        wait_for(lambda: served.http.get(PATH).json()["state"] == "switched", "it did not go on")
+        confirmed = run_rag("reindex", "default", "--confirm", env=env)
+
+    assert (interrupted, state) == (1, "building")
+    assert (confirmed.returncode, confirmed.stderr) == (0, "")
+    assert "confirmed" in confirmed.stdout
