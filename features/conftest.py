@@ -175,6 +175,20 @@ CHANGES = {
 }
 
 
+@then(parsers.parse("its configuration is at version {version:d}"))
+def at_version(world: World, version: int) -> None:
+    known = world.configured()
+    assert known["config_version"] == version
+    assert sorted(known["versions"], key=int) == [str(one + 1) for one in range(version)]
+    assert known["versions"][str(version)] == known["config"]
+
+
+@then(parsers.parse("version {one} of its configuration is the same as version {other}"))
+def same_version(world: World, one: str, other: str) -> None:
+    versions = world.configured()["versions"]
+    assert versions[one] == versions[other]
+
+
 @then(named('the answer says "{fact}"'))
 def says(world: World, fact: str) -> None:
     assert world.answer, world.response.text

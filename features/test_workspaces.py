@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pytest_bdd import given, parsers, scenarios, then, when
 
 from features.world import World
@@ -13,10 +11,6 @@ scenarios("workspaces.feature")
 REFUNDS = " ".join(f"Refunds of purchase {at} are paid to the customer's card." for at in range(6))
 LOCKERS = " ".join(f"Parcel {at} waits in a locker at the train station." for at in range(6))
 RULES = f"## Refunds\n\n{REFUNDS}\n\n## Lockers\n\n{LOCKERS}\n"
-
-
-def read(world: World) -> dict[str, Any]:
-    return world.service.http.get(f"/v1/workspaces/{world.workspace}").json()
 
 
 @when(parsers.re(r'I search "(?P<query>[^"]*)" there'))
@@ -65,20 +59,6 @@ def create_named(world: World, name: str) -> None:
 def listed(world: World) -> None:
     found = world.service.http.get("/v1/workspaces").json()
     assert [one["name"] for one in found].count(world.workspace) == 1
-
-
-@then(parsers.parse("its configuration is at version {version:d}"))
-def at_version(world: World, version: int) -> None:
-    known = read(world)
-    assert known["config_version"] == version
-    assert sorted(known["versions"], key=int) == [str(one + 1) for one in range(version)]
-    assert known["versions"][str(version)] == known["config"]
-
-
-@then(parsers.parse("version {one} of its configuration is the same as version {other}"))
-def same_version(world: World, one: str, other: str) -> None:
-    versions = read(world)["versions"]
-    assert versions[one] == versions[other]
 
 
 @then(parsers.parse("the answer was made anew, by configuration version {version:d}"))

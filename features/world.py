@@ -173,6 +173,11 @@ class World:
 
         return wait_for(ended, f"{location} came to no end")
 
+    def configured(self) -> dict[str, Any]:
+        """The workspace with its configuration, and every version of that."""
+        found: dict[str, Any] = self.service.http.get(f"/v1/workspaces/{self.workspace}").json()
+        return found
+
     def listed(self, workspace: str = "") -> list[dict[str, Any]]:
         query = {"workspace": workspace or self.workspace}
         return self.service.http.get("/v1/documents", params=query).json()["documents"]

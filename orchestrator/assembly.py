@@ -138,20 +138,19 @@ class Assembly:
         Raises:
             Conflict: when the configuration names what the settings no longer have.
         """
-        config, uid, persist = shelf.workspace.config, shelf.workspace.uid, shelf.persists
+        config, uid, persist = shelf.wanted, shelf.workspace.uid, shelf.persists
         try:
             embedder = self.embedder(config)
         except Rejected as error:
             raise _unusable(shelf.workspace.name, error) from error
         if _vectors(config) not in shelf.projections:
             key = IndexKey(uid, shelf.generation, embedder.digest, embedder.dimension)
+            own = await stack.enter_async_context(AsyncExitStack())
             vectors = self._backends.vectors[config.vectors]
-            index = await stack.enter_async_context(
-                vectors.open(key, shelf.roster, persist=persist)
-            )
+            index = await own.enter_async_context(vectors.open(key, shelf.roster, persist=persist))
             source: Source = lambda ids: self._catalog.vectors.vectors(embedder.digest, ids)  # noqa: E731
             shelf.projections[_vectors(config)] = Projection(
-                index, source, shared=vectors.shared, persists=persist
+                index, source, shared=vectors.shared, persists=persist, release=own.aclose
             )
         whole = config.words.whole
         stores = {_keywords(config): (self._backends.keywords[config.keywords], whole)}
@@ -160,7 +159,8 @@ class Assembly:
         for role, (store, whole) in stores.items():
             if role not in shelf.projections:
                 key = IndexKey(uid, shelf.generation, f"whole-{whole}" if whole > 1 else "")
-                words = await stack.enter_async_context(
+                own = await stack.enter_async_context(AsyncExitStack())
+                words = await own.enter_async_context(
                     store.open(key, shelf.roster, persist=persist)
                 )
                 shelf.projections[role] = Projection(
@@ -168,7 +168,13 @@ class Assembly:
                     partial(self._catalog.chunks.texts, whole=whole),
                     shared=store.shared,
                     persists=persist,
+                    release=own.aclose,
                 )
+
+    def roles(self, config: WorkspaceConfig) -> frozenset[str]:
+        """The projections that a configuration reads from."""
+        overlap = {"overlap"} if self._backends.overlap else set()
+        return frozenset({_vectors(config), _keywords(config), *overlap})
 
     def retriever(self, moment: Moment, mode: Mode | None) -> Retriever:
         """The workspace's retriever, or the one that a mode asks for."""

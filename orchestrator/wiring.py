@@ -17,12 +17,15 @@ from orchestrator.domain.quotas import UNLIMITED
 from orchestrator.health import Health
 from orchestrator.housekeeping import Housekeeping
 from orchestrator.indexing.library import Library
+from orchestrator.indexing.preparing import Preparer
 from orchestrator.ingestion import errands
 from orchestrator.ingestion.dispatching import Dispatcher
 from orchestrator.ingestion.intake import Bounds, Intake
 from orchestrator.ingestion.purging import Purger
 from orchestrator.ingestion.quarantine import Quarantine
 from orchestrator.ingestion.records import Records
+from orchestrator.ingestion.reindexer import Reindexer
+from orchestrator.ingestion.reindexing import Reindexings
 from orchestrator.ingestion.scanning import Scanned
 from orchestrator.ingestion.service import Ingestion
 from orchestrator.ingestion.withdrawal import Withdrawals
@@ -53,6 +56,9 @@ class Application:
     withdrawals: Withdrawals
     queue: Queue
     runner: errands.Runner
+    reindexer: Reindexer
+    reindexings: Reindexings
+    preparer: Preparer
     records: Records
     workers: Sequence[Worker]
     dispatcher: Dispatcher
@@ -75,6 +81,7 @@ class Application:
             **{f"worker {n}": one.run for n, one in enumerate(self.workers[1:], start=2)},
             "worker": self.worker.run,
             "runner": self.runner.run,
+            "reindexer": self.reindexer.run,
             "dispatcher": self.dispatcher.run,
         }
 
@@ -123,6 +130,9 @@ def _assembled(parts: Parts, stack: AsyncExitStack) -> Application:
         withdrawals=withdrawals,
         queue=stores.queue,
         runner=runner,
+        reindexer=_reindexer(parts, assembly),
+        reindexings=Reindexings(stores.catalog, assembly.embedder),
+        preparer=_preparer(parts, library, assembly),
         records=Records(stores.catalog, stores.blobs, ingestion.arrived),
         workers=[_worker(parts, assembly, ingestion) for _ in range(parts.parsers.processes)],
         dispatcher=Dispatcher(stores.queue, ingestion.arrived, telemetry),
@@ -185,6 +195,30 @@ def _worker(parts: Parts, assembly: Assembly, ingestion: Ingestion) -> Worker:
         ingestion.arrived,
         Quarantine(stores.quarantined, stores.blobs, stores.catalog.documents),
         parallel=parts.parsers.processes,
+    )
+
+
+def _reindexer(parts: Parts, assembly: Assembly) -> Reindexer:
+    stores = parts.stores
+    return Reindexer(
+        stores.catalog,
+        stores.blobs,
+        parts.parsers,
+        assembly.embedder,
+        parts.telemetry,
+        parallel=parts.parsers.processes,
+    )
+
+
+def _preparer(parts: Parts, library: Library, assembly: Assembly) -> Preparer:
+    stores, opened = parts.stores, parts.backends
+    return Preparer(
+        stores.catalog,
+        library,
+        assembly.roles,
+        [*opened.vectors.values(), *opened.keywords.values()],
+        parts.telemetry,
+        persists=lambda: stores.lease.held,
     )
 
 

@@ -21,6 +21,7 @@ from adapters.catalog.schema import (
     documents,
     holdings,
     jobs,
+    reindexings,
     replies,
     sketches,
     vectors,
@@ -135,6 +136,7 @@ class SqlDeletions:
                 holdings,
                 batches,
                 replies,
+                reindexings,
             ):
                 await connection.execute(delete(table).where(table.c.workspace == uid))
             await connection.execute(delete(workspaces).where(workspaces.c.uid == uid))

@@ -190,7 +190,12 @@ def _fits(row: Row[Any], wanted: Wanted) -> bool:
 
 def newest(*extra: Any) -> Select[Any]:
     """Every document, joined with its newest version."""
-    return select(
+    return shown(documents.c.version, *extra)
+
+
+def shown(number: Any, *extra: Any) -> Select[Any]:
+    """Every document, joined with the version of that number."""
+    columns = select(
         documents,
         versions.c.media_type,
         versions.c.size,
@@ -200,9 +205,10 @@ def newest(*extra: Any) -> Select[Any]:
         versions.c.indexed_at,
         versions.c.reading,
         *extra,
-    ).join(
+    )
+    return columns.select_from(documents).join(
         versions,
-        (versions.c.document_id == documents.c.id) & (versions.c.number == documents.c.version),
+        (versions.c.document_id == documents.c.id) & (versions.c.number == number),
     )
 
 

@@ -13,11 +13,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.catalog.database import Database, gathered, ids_of
 from adapters.catalog.deletions import erase_chunks
 from adapters.catalog.likeness import keep_sketch
-from adapters.catalog.schema import changes, chunks, documents, jobs, vectors, versions, workspaces
-from adapters.catalog.workspaces import advance
+from adapters.catalog.schema import (
+    changes,
+    chunks,
+    documents,
+    jobs,
+    reindexings,
+    vectors,
+    versions,
+    workspaces,
+)
+from adapters.catalog.workspaces import advance, current
 from orchestrator.domain.documents import Status
 from orchestrator.domain.errors import Conflict, NotFound
-from orchestrator.ports.catalog import Delta, Publication, Rights, Run
+from orchestrator.ports.catalog import Delta, Edition, Publication, Rights, Run
 
 
 class SqlLog:
@@ -58,20 +67,29 @@ class SqlLog:
             )
 
     async def sweep(self, *, seconds: float) -> int:
-        """Erase superseded chunks; and orphaned vectors, while no job is about to publish."""
+        """Erase superseded chunks; and orphaned vectors, while nobody is about to publish."""
         old = chunks.c.removed_at < time.time() - seconds
         orphaned = ~exists().where(chunks.c.text_hash == vectors.c.text_hash)
         async with self._database.read() as connection:
             due = (await connection.execute(select(chunks.c.id).where(old).limit(1))).first()
-            busy = (await connection.execute(select(jobs.c.id).limit(1))).first()
+            busy = await _publishing(connection)
             lost = (await connection.execute(select(vectors.c.id).where(orphaned).limit(1))).first()
         if not due and (busy or not lost):
             return 0
         async with self._database.write() as connection:
             erased = await erase_chunks(connection, old)
-            if (await connection.execute(select(jobs.c.id).limit(1))).first() is None:
+            if not await _publishing(connection):
                 await connection.execute(delete(vectors).where(orphaned))
             return erased
+
+
+async def _publishing(connection: AsyncConnection) -> bool:
+    """Whether anybody may be about to publish chunks whose vectors are kept already."""
+    working = reindexings.c.claimed_until > time.time()
+    for query in (select(jobs.c.id), select(reindexings.c.id).where(working)):
+        if (await connection.execute(query.limit(1))).first():
+            return True
+    return False
 
 
 def _rows(workspace: str, revision: int) -> Any:
@@ -109,7 +127,8 @@ async def _publish(connection: AsyncConnection, publication: Publication) -> Non
     workspace = await _workspace_of(connection, publication)
     if workspace is None:
         return
-    await _require_vectors(connection, publication)
+    await require_vectors(connection, publication)
+    await _require_generation(connection, workspace, publication)
     now = time.time()
     revision = await advance(connection, workspace, "published", publication.document_id)
     await connection.execute(
@@ -122,7 +141,7 @@ async def _publish(connection: AsyncConnection, publication: Publication) -> Non
         .values(removed=revision, removed_at=now)
     )
     if publication.pieces:
-        await connection.execute(insert(chunks), _values(workspace, publication, revision))
+        await connection.execute(insert(chunks), rows_of(workspace, publication, revision))
     await connection.execute(
         update(documents)
         .where(documents.c.id == publication.document_id)
@@ -150,6 +169,14 @@ async def _workspace_of(connection: AsyncConnection, publication: Publication) -
     return (await connection.execute(current)).scalar_one_or_none()
 
 
+async def _require_generation(
+    connection: AsyncConnection, workspace: str, publication: Publication
+) -> None:
+    """What was made before a switch must be made again for what serves since."""
+    if publication.generation != (await current(connection, workspace)).config.generation:
+        raise Conflict("the workspace was re-indexed meanwhile; cut and embed the document again")
+
+
 async def _record(connection: AsyncConnection, publication: Publication, now: float) -> None:
     """Write what is known of the version; the one that readers saw before is no more `indexed`."""
     mine = versions.c.document_id == publication.document_id
@@ -169,7 +196,8 @@ async def _record(connection: AsyncConnection, publication: Publication, now: fl
     )
 
 
-async def _require_vectors(connection: AsyncConnection, publication: Publication) -> None:
+async def require_vectors(connection: AsyncConnection, publication: Publication | Edition) -> None:
+    """Raise `Conflict` where a vector is missing."""
     wanted = sorted(set(publication.hashes))
     for start in range(0, len(wanted), 500):
         batch = wanted[start : start + 500]
@@ -182,7 +210,10 @@ async def _require_vectors(connection: AsyncConnection, publication: Publication
             raise Conflict("a vector was erased before its chunk was published; embed it again")
 
 
-def _values(workspace: str, publication: Publication, revision: int) -> list[dict[str, Any]]:
+def rows_of(
+    workspace: str, publication: Publication | Edition, revision: int
+) -> list[dict[str, Any]]:
+    """The chunks as rows that are added by the revision."""
     return [
         {
             "workspace": workspace,

@@ -19,7 +19,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD: Final = "0006"
+HEAD: Final = "0007"
 """The newest migration; `tests/unit` proves that it is, and that it makes these tables."""
 
 metadata = MetaData()
@@ -240,4 +240,27 @@ replies = Table(
     PrimaryKeyConstraint("subject", "key"),
     Index("ix_replies_about", "about"),
     Index("ix_replies_created", "created_at"),
+)
+
+reindexings = Table(
+    "reindexings",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("workspace", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("before", JSON, nullable=False),
+    Column("after", JSON, nullable=False),
+    Column("models", JSON, nullable=False),
+    Column("automatic", Boolean, nullable=False),
+    Column("share", Float, nullable=False),
+    Column("reason", Text),
+    Column("created_at", Float, nullable=False),
+    Column("switched_at", Float),
+    Column("ended_at", Float),
+    Column("erased_at", Float),
+    Column("held_until", Float, nullable=False),
+    Column("claimed_by", Text),
+    Column("claimed_until", Float, nullable=False),
+    Index("ix_reindexings_open", "workspace", unique=True, **_partial("ended_at IS NULL")),
+    Index("ix_reindexings_unerased", "workspace", **_partial("erased_at IS NULL")),
 )

@@ -10,6 +10,7 @@ from adapters.catalog.database import Database
 from adapters.catalog.deletions import SqlDeletions
 from adapters.catalog.documents import SqlDocuments
 from adapters.catalog.log import SqlLog
+from adapters.catalog.reindexings import SqlReindexings
 from adapters.catalog.replies import SqlReplies
 from adapters.catalog.versions import SqlVersions
 from adapters.catalog.workspaces import SqlWorkspaces
@@ -30,6 +31,7 @@ class SqlCatalog:
         self.batches = SqlBatches(database)
         self.errands = SqlErrands(database)
         self.replies = SqlReplies(database)
+        self.reindexings = SqlReindexings(database)
 
     async def ping(self) -> None:
         """Read one constant."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +14,14 @@ from sqlalchemy import Row, Select, exists, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.catalog.database import Database
-from adapters.catalog.schema import changes, chunks, configurations, documents, workspaces
+from adapters.catalog.schema import (
+    changes,
+    chunks,
+    configurations,
+    documents,
+    reindexings,
+    workspaces,
+)
 from orchestrator.domain.errors import Conflict, NotFound
 from orchestrator.domain.workspaces import Workspace, WorkspaceConfig
 
@@ -52,10 +59,7 @@ class SqlWorkspaces:
     async def by_uid(self, uid: str) -> Workspace:
         """Read it by its key."""
         async with self._database.read() as connection:
-            row = (await connection.execute(_live().where(workspaces.c.uid == uid))).first()
-        if row is None:
-            raise NotFound("the workspace is gone", code="unknown_workspace")
-        return _workspace(row)
+            return await current(connection, uid)
 
     async def list(self) -> Sequence[Workspace]:
         """Read all of them."""
@@ -84,19 +88,15 @@ class SqlWorkspaces:
                     f"not {expected}: read it again",
                     code="stale_configuration",
                 )
+            if config.footing != now.config.footing:
+                await _require_no_reindexing(connection, now)
             if not config.shares_chunks_with(now.config) and await _indexed(connection, now.uid):
                 raise Conflict(
-                    "documents are indexed with another embedder or chunking: put the new "
-                    "configuration on an empty workspace and ingest there",
+                    "documents are indexed with another embedder or chunking: re-index them with "
+                    f"`rag reindex {name}` (POST /v1/workspaces/{name}/reindexing)",
                     code="needs_reindexing",
                 )
-            await _store(connection, now.uid, expected + 1, config)
-            await connection.execute(
-                update(workspaces)
-                .where(workspaces.c.uid == now.uid)
-                .values(config_version=expected + 1)
-            )
-        return Workspace(now.uid, name, now.revision, config, expected + 1, now.created_at)
+            return await next_version(connection, now, config)
 
     async def configurations(self, name: str) -> Mapping[int, WorkspaceConfig]:
         """Read the history."""
@@ -109,6 +109,26 @@ class SqlWorkspaces:
         async with self._database.read() as connection:
             rows = await connection.execute(query)
             return {row.version: _config(row.body) for row in rows}
+
+
+async def current(connection: AsyncConnection, uid: str) -> Workspace:
+    """The live workspace of that uid, as the transaction sees it."""
+    row = (await connection.execute(_live().where(workspaces.c.uid == uid))).first()
+    if row is None:
+        raise NotFound("the workspace is gone", code="unknown_workspace")
+    return _workspace(row)
+
+
+async def next_version(
+    connection: AsyncConnection, now: Workspace, config: WorkspaceConfig
+) -> Workspace:
+    """Make a configuration the next version of what the transaction read."""
+    version = now.config_version + 1
+    await _store(connection, now.uid, version, config)
+    await connection.execute(
+        update(workspaces).where(workspaces.c.uid == now.uid).values(config_version=version)
+    )
+    return replace(now, config=config, config_version=version)
 
 
 async def advance(connection: AsyncConnection, uid: str, kind: str, document_id: str | None) -> int:
@@ -150,6 +170,18 @@ async def _store(
             workspace=uid, version=version, body=asdict(config), created_at=time.time()
         )
     )
+
+
+async def _require_no_reindexing(connection: AsyncConnection, now: Workspace) -> None:
+    query = select(reindexings.c.id).where(
+        reindexings.c.workspace == now.uid, reindexings.c.ended_at.is_(None)
+    )
+    if (await connection.execute(query)).first():
+        raise Conflict(
+            f"workspace '{now.name}' is being re-indexed: until that has ended, neither its "
+            "embedder nor its chunking, stores or generation can change",
+            code="reindexing_in_progress",
+        )
 
 
 async def _indexed(connection: AsyncConnection, uid: str) -> bool:

@@ -372,6 +372,58 @@ def delete(
 
 
 @app.command()
+def reindex(
+    workspace: Word,
+    embedder: Annotated[str | None, typer.Option(help="The embedder, by its name.")] = None,
+    vectors: Annotated[str | None, typer.Option(help="The vector store, by its name.")] = None,
+    keywords: Annotated[str | None, typer.Option(help="The keyword store, by its name.")] = None,
+    chunking: Annotated[
+        str | None, typer.Option(help="How documents are cut: a strategy, as 'sentence'.")
+    ] = None,
+    values: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="chunking.tokens=128, for instance."),
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--config", help="A YAML or JSON file of the same.")
+    ] = None,
+    manual: Annotated[
+        bool, typer.Option("--manual", help="Do not switch before --switch says so.")
+    ] = False,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Begin, and leave the work to a server.")
+    ] = False,
+    status: Annotated[bool, typer.Option("--status", help="Say how far it has come.")] = False,
+    switch: Annotated[bool, typer.Option("--switch", help="Let readers go over.")] = False,
+    confirm: Annotated[
+        bool, typer.Option("--confirm", help="Erase what served before the switch.")
+    ] = False,
+    rollback: Annotated[
+        bool, typer.Option("--rollback", help="Go back to what served before the switch.")
+    ] = False,
+    cancel: Annotated[bool, typer.Option("--cancel", help="End it before the switch.")] = False,
+    json: Json = False,
+) -> None:
+    """Move a workspace to another embedder, chunking or store, while it serves.
+
+    It is built beside what serves, verified and switched; what served before is kept until
+    --confirm. An interruption leaves it where it is: a server goes on with it, or --status tells.
+    """
+    from orchestrator.cli.reindexing import Act, Wanted, act
+    from orchestrator.cli.reindexing import begin as begin_reindexing
+
+    acts = zip(Act, (status, switch, confirm, rollback, cancel), strict=True)
+    asked = [which for which, given in acts if given]
+    wanted = Wanted(embedder, vectors, keywords, chunking, tuple(values or ()), file)
+    if len(asked) > 1 or (asked and (wanted.anything or manual or detach)):
+        raise typer.BadParameter("--status, --switch and the like come alone")
+    if asked:
+        raise typer.Exit(run(act(workspace, asked[0], json=json)))
+    begun = begin_reindexing(workspace, wanted, automatic=not manual, detach=detach, json=json)
+    raise typer.Exit(run(begun))
+
+
+@app.command()
 def config(json: Json = False) -> None:
     """Print the effective settings, secrets masked."""
     from orchestrator.cli.operating import show_config

@@ -21,6 +21,7 @@ from orchestrator.contracts.listing import ListingContract
 from orchestrator.contracts.publishing import PublishingContract
 from orchestrator.contracts.quotas import QuotaContract
 from orchestrator.contracts.registration import RegistrationContract
+from orchestrator.contracts.reindexings import ReindexingsContract
 from orchestrator.contracts.replies import RepliesContract
 from orchestrator.contracts.sweeping import SweepingContract
 from orchestrator.contracts.workspaces import PLAIN, WorkspacesContract
@@ -41,6 +42,7 @@ __all__ = [
     "PublishingContract",
     "QuotaContract",
     "RegistrationContract",
+    "ReindexingsContract",
     "RepliesContract",
     "SharingContract",
     "SweepingContract",
@@ -134,6 +136,7 @@ class CatalogContract(
     BatchesContract,
     ErrandsContract,
     RepliesContract,
+    ReindexingsContract,
     QuotaContract,
     SharingContract,
 ):

@@ -56,14 +56,16 @@ class PublishingContract:
         assert (old.added, old.removed) == (1, after)
         assert (new.added, new.removed) == (after, None)
 
-    async def test_a_document_of_another_generation_is_left_in_place(self, clerk: Clerk) -> None:
+    async def test_what_was_made_for_another_generation_is_refused(
+        self, catalog: Catalog, clerk: Clerk
+    ) -> None:
         await clerk.keep("old")
         await clerk.hand_in("new")
-        await clerk.publish("new", generation=2)
+        publication = await clerk.publication(await clerk.claim(), "new", generation=2)
 
-        rows = (await clerk.since(0)).rows
-
-        assert [(row.generation, row.removed) for row in rows] == [(1, None), (2, None)]
+        with pytest.raises(Conflict):
+            await catalog.log.publish([publication])
+        assert [(row.generation, row.removed) for row in (await clerk.since(0)).rows] == [(1, None)]
 
     async def test_publishing_twice_shows_nothing_twice(
         self, catalog: Catalog, clerk: Clerk

@@ -153,6 +153,17 @@ class Reach:
 
 
 @dataclass(frozen=True, slots=True)
+class Footing:
+    """What a workspace's chunks and indexes stand on: what a re-indexing changes."""
+
+    embedder: str
+    vectors: str
+    keywords: str
+    chunking: Chunking
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
 class WorkspaceConfig:
     """Which named backends serve a workspace, and how; `generation` counts re-indexings."""
 
@@ -177,6 +188,22 @@ class WorkspaceConfig:
     def __post_init__(self) -> None:
         if not 1 <= self.depth <= 1000 or self.generation < 1:
             raise ValueError("depth is 1 to 1000 candidates a side, and generation at least 1")
+
+    @property
+    def footing(self) -> Footing:
+        """What its chunks and indexes stand on."""
+        return Footing(self.embedder, self.vectors, self.keywords, self.chunking, self.generation)
+
+    def on(self, footing: Footing) -> WorkspaceConfig:
+        """The same configuration on another footing."""
+        return replace(
+            self,
+            embedder=footing.embedder,
+            vectors=footing.vectors,
+            keywords=footing.keywords,
+            chunking=footing.chunking,
+            generation=footing.generation,
+        )
 
     def shares_chunks_with(self, other: WorkspaceConfig) -> bool:
         """Whether documents indexed under one configuration serve the other as they are."""

@@ -23,6 +23,7 @@ from orchestrator.http import (
     problems,
     queries,
     records,
+    reindexing,
     uploads,
     workspaces,
 )
@@ -105,7 +106,8 @@ def _tell_of_end(name: str, task: asyncio.Task[None]) -> None:
 
 def _add_routes(app: FastAPI) -> None:
     app.router.routes.extend(queries.router.routes)  # flat: an included router is matched twice
-    for noun in (documents, uploads, records, workspaces, models, health):
+    nouns = (documents, uploads, records, workspaces, reindexing, models, health)
+    for noun in nouns:
         app.include_router(noun.router)
 
 
@@ -146,6 +148,7 @@ def _background(application: Application) -> Mapping[str, Callable[[], Coroutine
     always = {
         "housekeeping": application.housekeeping.run,
         "dispatcher": application.dispatcher.run,
+        "preparer": application.preparer.run,
     }
     match application.settings.worker.placement:
         case "inline":

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
 from orchestrator.domain.documents import Chunk
 from orchestrator.domain.errors import Conflict, NotFound, RagError, Unavailable
 from orchestrator.domain.identity import Scope
 from orchestrator.domain.passages import Candidate, Passage
-from orchestrator.domain.workspaces import Workspace
+from orchestrator.domain.reindexing import Reindexing
+from orchestrator.domain.workspaces import Footing, Workspace, WorkspaceConfig
 from orchestrator.indexing.projection import Audit
 from orchestrator.indexing.shelf import READER_S, SAVE_S, Shelf
 from orchestrator.ports.arrays import Ids
@@ -60,6 +61,8 @@ class _Open:
     shelf: Shelf
     stack: AsyncExitStack
     configured: int
+    config: WorkspaceConfig
+    postponed: int = 0
     follower: asyncio.Task[None] | None = None
     asked_at: float = field(default_factory=time.monotonic)
 
@@ -71,6 +74,9 @@ class Library:
     until its readers are done. `persists` says whether this process may write local indexes now.
     Projections that a later configuration no longer names stay open, so that a rollback is
     instant; they go when the process does.
+
+    While a workspace is re-indexed, the footing that does not serve is kept open beside the one
+    that does. After a switch, a process that has not prepared the new one reads on from the old.
     """
 
     def __init__(
@@ -88,6 +94,8 @@ class Library:
         self._persists = persists
         self._follow = follow
         self._open: dict[str, _Open] = {}
+        self._beside: dict[str, _Open] = {}
+        self._ready: dict[str, set[Footing]] = {}
         self._opening = asyncio.Lock()
         self._chunks: dict[int, Chunk] = {}
         self._retiring: dict[asyncio.Task[None], _Open] = {}
@@ -99,11 +107,17 @@ class Library:
         Raises:
             NotFound: when there is no such workspace.
         """
-        shelf = await self.shelf(name)
-        return Moment(shelf.workspace, shelf, shelf.revision)
+        found = await self._served(name)
+        workspace = found.shelf.workspace
+        if workspace.config_version != found.configured:
+            workspace = replace(workspace, config=found.config, config_version=found.configured)
+        return Moment(workspace, found.shelf, found.shelf.revision)
 
     async def shelf(self, name: str) -> Shelf:
         """The open shelf of a workspace, fresh and configured as the workspace now is."""
+        return (await self._served(name)).shelf
+
+    async def _served(self, name: str) -> _Open:
         found = self._open.get(name)
         if found is None:
             async with self._opening:
@@ -114,17 +128,92 @@ class Library:
         except NotFound:
             await self.close_workspace(found.shelf.workspace.uid)
             await self._catalog.workspaces.get(name)
-            return await self.shelf(name)
-        while found.shelf.workspace.config_version != found.configured:
+            return await self._served(name)
+        while found.shelf.workspace.config_version not in (found.configured, found.postponed):
             async with self._opening:
                 found = await self._reconfigured(name)
-        return found.shelf
+        return found
 
     async def settle(self, name: str) -> None:
         """Return when everything published so far can be found by this process."""
         shelf = await self.shelf(name)
         await shelf.refresh()
         await shelf.catch_up()
+        if beside := self._beside.get(name):  # what was deleted must not be left there, either
+            await beside.shelf.refresh()
+            await beside.shelf.catch_up()
+            await beside.shelf.save()
+
+    async def prepare(self, name: str, one: Reindexing) -> tuple[Shelf, Footing]:
+        """Where the footing of the two that this process does not serve is built, and which it is.
+
+        It is filled in the background from here on, and kept abreast.
+        """
+        await self._served(name)
+        async with self._opening:
+            found = self._open.get(name) or await self._opened(name)
+            footing = one.before if found.config.footing == one.after else one.after
+            config = found.config.on(footing)
+            beside = self._beside.get(name)
+            if footing.generation == found.shelf.generation:
+                if found.shelf.wanted.footing != footing and not self.is_ready(found, footing):
+                    found.shelf.prepare(config)
+                    await self._opener(found.shelf, found.stack)
+                    found.shelf.wake()
+                return found.shelf, footing
+            if beside and beside.shelf.generation != footing.generation:
+                self._retire_later(self._beside.pop(name))
+                beside = None
+            if beside is None:
+                beside = self._beside[name] = await self._opened_beside(found, config)
+            return beside.shelf, footing
+
+    def is_ready(self, one: Shelf | _Open, footing: Footing) -> bool:
+        """Whether this process may read from that footing at once."""
+        shelf = one if isinstance(one, Shelf) else one.shelf
+        return footing in self._ready.get(shelf.workspace.uid, set())
+
+    def make_ready(self, shelf: Shelf, footing: Footing) -> None:
+        """What was prepared has been verified: readers may go there when the catalog says so."""
+        self._ready.setdefault(shelf.workspace.uid, set()).add(footing)
+        for found in self._open.values():
+            if found.shelf.workspace.uid == shelf.workspace.uid:
+                self._ready[shelf.workspace.uid].add(found.config.footing)
+                found.postponed = 0
+
+    def is_retiring(self, uid: str) -> bool:
+        """Whether something of the workspace is still open only for those who read there."""
+        return any(one.shelf.workspace.uid == uid for one in self._retiring.values())
+
+    def preparing(self) -> Mapping[str, str]:
+        """The workspaces of which something is kept beside what serves: names by uid."""
+        names = {one.shelf.workspace.uid: name for name, one in self._beside.items()}
+        for name, one in self._open.items():
+            if one.shelf.target or one.shelf.workspace.uid in self._ready:
+                names[one.shelf.workspace.uid] = name
+        return names
+
+    async def let_go(
+        self, name: str, roles_of: Callable[[WorkspaceConfig], Collection[str]]
+    ) -> None:
+        """Close what is kept beside, and the projections that the configuration does not name.
+
+        The caller knows that nobody reads there any more.
+        """
+        async with self._opening:
+            found = self._open.get(name)
+            if found:
+                self._ready.pop(found.shelf.workspace.uid, None)
+                found.postponed = 0
+                found.shelf.count_all()
+                left = set(found.shelf.projections) - set(roles_of(found.shelf.workspace.config))
+                if found.shelf.generation == found.shelf.workspace.config.generation:
+                    await found.shelf.release(left)
+            beside = self._beside.get(name)
+            if beside and found and beside.shelf.generation != found.config.generation:
+                del self._beside[name]
+                self._drop(beside.shelf.roster.ids)
+                await _close(beside)
 
     async def audit(self, name: str) -> Mapping[str, Audit]:
         """The indexes of a workspace by name, each held against the catalog."""
@@ -163,7 +252,8 @@ class Library:
     def stalled(self) -> Sequence[str]:
         """The workspaces whose indexes no longer follow the log as it moves."""
         blind = self._lookout is not None and _failed(self._lookout)
-        followers = [(name, one.follower) for name, one in self._open.items() if one.follower]
+        every = (*self._open.items(), *self._beside.items())
+        followers = [(name, one.follower) for name, one in every if one.follower]
         return [name for name, follower in followers if blind or _failed(follower)]
 
     async def close_workspace(self, uid: str) -> None:
@@ -171,8 +261,9 @@ class Library:
         async with self._opening:
             await self._end_retirement(lambda old: old.workspace.uid == uid)
             names = [name for name, one in self._open.items() if one.shelf.workspace.uid == uid]
-            for found in [self._open.pop(name) for name in names]:
-                await _close(found)
+            for name in names:
+                await self._close_beside(name)
+                await _close(self._open.pop(name))
 
     async def reopen(self) -> None:
         """Open anew what was opened before this process could persist it.
@@ -190,8 +281,10 @@ class Library:
 
     async def close(self) -> None:
         """Close every workspace, whichever of them cannot be saved."""
-        retiring, still_open = dict(self._retiring), list(self._open.values())
+        retiring = dict(self._retiring)
+        still_open = [*self._open.values(), *self._beside.values()]
         self._open.clear()
+        self._beside.clear()
         if self._lookout:
             self._lookout.cancel()
             await asyncio.gather(self._lookout, return_exceptions=True)
@@ -207,13 +300,57 @@ class Library:
         if found is None:  # closed meanwhile
             return await self._opened(name)
         workspace = found.shelf.workspace
-        if found.shelf.generation != workspace.config.generation:
+        footing = workspace.config.footing
+        if footing != found.config.footing and await self._catalog.reindexings.of(workspace.uid):
+            if not self.is_ready(found, footing):
+                found.postponed = workspace.config_version
+                return found
+            if found.shelf.generation != footing.generation:
+                return await self._swapped(name, found)
+        if found.shelf.generation != footing.generation:
+            await self._close_beside(name)
             return await self._opened(name)
         if found.configured != workspace.config_version:
+            found.shelf.count_all()
             await self._opener(found.shelf, found.stack)
             await self._catch_up(found.shelf)
-            found.configured = workspace.config_version
+            found.configured, found.config = workspace.config_version, workspace.config
         return found
+
+    async def _swapped(self, name: str, found: _Open) -> _Open:
+        """What was prepared beside serves from now on, and what served is kept beside."""
+        beside = self._beside[name]
+        await beside.shelf.refresh()
+        workspace, revision = beside.shelf.workspace, beside.shelf.roster.revision
+        beside.shelf.count_all()
+        await self._catch_up(beside.shelf)
+        if (
+            beside.shelf.revision < revision
+            or workspace.config.generation != beside.shelf.generation
+        ):
+            await found.shelf.refresh()
+            return found
+        beside.configured, beside.config = workspace.config_version, workspace.config
+        beside.asked_at = time.monotonic()
+        self._open[name], self._beside[name] = beside, found
+        return beside
+
+    async def _opened_beside(self, found: _Open, config: WorkspaceConfig) -> _Open:
+        now = found.shelf.workspace
+        workspace = replace(now, config=config)
+        shelf = Shelf(self._catalog, workspace, on_gone=self._drop, persists=self._persists())
+        shelf.prepare(config)
+        async with AsyncExitStack() as stack:
+            await shelf.refresh()
+            await self._opener(shelf, stack)
+            opened = _Open(shelf, stack.pop_all(), 0, config)
+        self._let_follow(opened)
+        return opened
+
+    async def _close_beside(self, name: str) -> None:
+        if beside := self._beside.pop(name, None):
+            self._ready.pop(beside.shelf.workspace.uid, None)
+            await _close(beside)
 
     async def _catch_up(self, shelf: Shelf) -> None:
         """An index that does not answer keeps nobody waiting: it catches up when it does."""
@@ -223,7 +360,9 @@ class Library:
             self._observer.stumbled(shelf.workspace.name, error)
 
     async def _reopened(self, name: str) -> None:
-        found = self._open.get(name)
+        found, beside = self._open.get(name), self._beside.get(name)
+        if beside and self._persists() and not beside.shelf.persists:
+            await self._close_beside(name)  # it will be prepared anew
         if found and self._persists() and not found.shelf.persists:
             await self._opened(name)
 
@@ -241,15 +380,20 @@ class Library:
             await shelf.refresh()
             await self._opener(shelf, stack)
             await self._catch_up(shelf)
-            opened = _Open(shelf, stack.pop_all(), workspace.config_version)
-        if self._follow:
-            opened.follower = asyncio.create_task(self._following(shelf), name=f"follow {name}")
-            if self._lookout is None or self._lookout.done():
-                self._lookout = asyncio.create_task(self._look_out(), name="look out")
+            opened = _Open(shelf, stack.pop_all(), workspace.config_version, workspace.config)
+        self._let_follow(opened)
+        self._ready.pop(workspace.uid, None)  # what was prepared there is not prepared here
         if replaced := self._open.get(name):
             self._retire_later(replaced)
         self._open[name] = opened
         return opened
+
+    def _let_follow(self, opened: _Open) -> None:
+        if self._follow:
+            name = f"follow {opened.shelf.workspace.name}"
+            opened.follower = asyncio.create_task(self._following(opened.shelf), name=name)
+            if self._lookout is None or self._lookout.done():
+                self._lookout = asyncio.create_task(self._look_out(), name="look out")
 
     def _retire_later(self, old: _Open) -> None:
         retiring = asyncio.create_task(self._retire(old))
@@ -280,7 +424,7 @@ class Library:
                 self._observer.stumbled("every one", error)
                 await asyncio.sleep(RETRY_S)
                 continue
-            for one in self._open.values():
+            for one in (*self._open.values(), *self._beside.values()):
                 if now.get(one.shelf.workspace.uid) != one.shelf.revision:
                     one.shelf.wake()
             self._retire_idle()
@@ -289,7 +433,7 @@ class Library:
         """Close what is beyond the number kept, unless it may still have readers."""
         longest_ago = sorted(self._open, key=lambda name: self._open[name].asked_at)
         for name in longest_ago[: max(0, len(self._open) - KEPT_OPEN)]:
-            if self._open[name].asked_at < time.monotonic() - READER_S:
+            if name not in self._beside and self._open[name].asked_at < time.monotonic() - READER_S:
                 self._retire_later(self._open.pop(name))
 
     async def _following(self, shelf: Shelf) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
@@ -23,9 +23,12 @@ Content = TypeVar("Content")
 Question = TypeVar("Question")
 Source = Callable[[Ids], AsyncIterator[tuple[Ids, Any]]]
 """Chunk ids to their contents in the catalog, in batches."""
+Release = Callable[[], Awaitable[None]]
 
 TOGETHER: Final = 5_000
 """Chunks that are added to an index in one change."""
+STEP: Final = 10_000
+"""Chunks that are added at once to an index that is filled beside those in use."""
 NOTHING: Final[Ids] = np.empty(0, np.int64)
 
 PATIENCE_S: Final = 10.0
@@ -62,11 +65,13 @@ class Projection(Generic[Content, Question]):
         *,
         shared: bool = False,
         persists: bool = True,
+        release: Release | None = None,
     ) -> None:
         self._index = index
-        self._source = source
+        self._release = release
         self._shared = shared
         self._persists = persists
+        self.source = source
         self._held: Ids | None = None
         self._changed = False
         self._closed = False
@@ -100,18 +105,20 @@ class Projection(Generic[Content, Question]):
             raise Unavailable("spelling", "the keyword index finds no words by their spelling")
         return await self._index.near(words, scope=scope, limit=limit)
 
-    async def catch_up(self, roster: Roster) -> None:
+    async def catch_up(self, roster: Roster, *, most: int | None = None) -> bool:
         """Add what the roster has and the index lacks; remove what it has no more.
+
+        Of what is lacking, at most so many are added; whether that was all.
 
         Raises:
             Unavailable: when the index does not answer, or whoever applies changes to it is late.
         """
         if self._shared and not self._persists:
             await self._look(roster)
-        else:
-            await self._apply(roster)
+            return True
+        return await self._apply(roster, most)
 
-    async def _apply(self, roster: Roster) -> None:
+    async def _apply(self, roster: Roster, most: int | None) -> bool:
         wanted, revision = roster.ids, roster.revision
         if (held := self._held) is None:
             held = await self._stored()
@@ -121,14 +128,28 @@ class Projection(Generic[Content, Question]):
                 self.revision = 0
         else:
             missing, surplus = await asyncio.to_thread(_difference, wanted, held)
-        async for ids, contents in _together(self._source(missing)):
+        now, later = missing[:most], missing[len(missing[:most]) :]
+        async for ids, contents in _together(self.source(now)):
             await self._change(ids, contents, NOTHING)
         if len(surplus):
             await self._change(NOTHING, (), surplus)
-        self._changed |= bool(len(missing) or len(surplus))
-        self._held = wanted
-        self.revision = revision
+        self._changed |= bool(len(now) or len(surplus))
+        self._held = np.setdiff1d(wanted, later, assume_unique=True) if len(later) else wanted
         self.down = False
+        if len(later):
+            return False
+        self.revision = revision
+        return True
+
+    def share(self, roster: Roster) -> float:
+        """How much it holds of what it is to hold, in [0, 1]."""
+        held = 0 if self._held is None else len(self._held)
+        return min(1.0, held / len(roster.ids)) if len(roster.ids) else 1.0
+
+    async def held(self) -> Ids:
+        """The ids that the index itself says it holds."""
+        self._must_be_open()
+        return await self._stored()
 
     async def _look(self, roster: Roster) -> None:
         wanted, revision = roster.ids, roster.revision
@@ -153,7 +174,7 @@ class Projection(Generic[Content, Question]):
         """Without what the catalog still has: another process, ahead of this one, added it."""
         if not self._shared or not len(surplus):
             return surplus
-        alive = [ids async for ids, _ in self._source(surplus)]
+        alive = [ids async for ids, _ in self.source(surplus)]
         return np.setdiff1d(surplus, np.concatenate([NOTHING, *alive]), assume_unique=True)
 
     @contextmanager
@@ -179,6 +200,12 @@ class Projection(Generic[Content, Question]):
     def close(self) -> None:
         """Use the index no more: whoever opened it is about to close it."""
         self._closed = True
+
+    async def release(self) -> None:
+        """Use the index no more, and close it now where whoever opened it lets us."""
+        self.close()
+        if self._release:
+            await self._release()
 
     def _must_be_open(self) -> None:
         if self._closed:

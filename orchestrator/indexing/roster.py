@@ -183,6 +183,15 @@ class Roster:
             state.selections, (who, scope.revision), selection, most=min(REMEMBERED, most)
         )
 
+    def groups_of(self, chunk_id: int) -> frozenset[str] | None:
+        """The groups that may see a chunk; None where it is gone."""
+        state = self._state
+        at = int(state.ids.searchsorted(chunk_id))
+        if at == len(state.ids) or state.ids[at] != chunk_id:
+            return None
+        right = state.rights.granted[state.documents[at]]
+        return right.acl if right else None
+
     def sees(self, chunk_id: int, scope: Scope) -> bool:
         """Whether the scope may see one chunk."""
         state = self._state

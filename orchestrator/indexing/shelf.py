@@ -6,12 +6,12 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
 from orchestrator.domain.errors import NotFound
-from orchestrator.domain.workspaces import Workspace
-from orchestrator.indexing.projection import Audit, Projection
+from orchestrator.domain.workspaces import Workspace, WorkspaceConfig
+from orchestrator.indexing.projection import STEP, Audit, Projection
 from orchestrator.indexing.roster import Roster
 from orchestrator.ports.arrays import Ids
 from orchestrator.ports.catalog import Catalog
@@ -54,14 +54,24 @@ class Shelf:
         self.persists = persists
         self.roster = Roster(self.generation)
         self.projections: dict[str, Projection[Any, Any]] = {}
+        self.target: WorkspaceConfig | None = None
+        self.counted: frozenset[str] | None = None
+
+    @property
+    def wanted(self) -> WorkspaceConfig:
+        """The configuration whose projections are to be opened: the workspace's, or a target."""
+        return self.target or self.workspace.config
 
     @property
     def revision(self) -> int:
         """The newest revision that every index holds whole: what a request is pinned to.
 
-        Those that do not answer are not waited for: an answer does without them.
+        Those that do not answer are not waited for: an answer does without them. Those that are
+        being prepared do not count yet.
         """
-        up = (p.revision for p in self.projections.values() if not p.down)
+        up = (
+            p.revision for role, p in self.projections.items() if self._counts(role) and not p.down
+        )
         return min(up, default=self.roster.revision)
 
     async def fresh(self) -> Workspace:
@@ -84,20 +94,57 @@ class Shelf:
             await self._refresh()
 
     async def catch_up(self) -> None:
-        """Bring every projection to the roster's revision.
+        """Bring every projection to the roster's revision; those not counted, a step closer.
 
         Raises:
             Unavailable: when one of them does not answer, after all others were brought there.
         """
         async with self._following:
-            behind = [one for one in self.projections.values() if self._behind(one)]
+            behind = {role: one for role, one in self.projections.items() if self._behind(one)}
             outcomes = await asyncio.gather(
-                *(one.catch_up(self.roster) for one in behind), return_exceptions=True
+                *(
+                    one.catch_up(self.roster, most=None if self._counts(role) else STEP)
+                    for role, one in behind.items()
+                ),
+                return_exceptions=True,
             )
+            if False in outcomes:
+                self._moved.set()
             self._forget()
         for outcome in outcomes:
-            if outcome is not None:
+            if isinstance(outcome, BaseException):
                 raise outcome
+
+    def prepare(self, target: WorkspaceConfig) -> None:
+        """From now on, count only the projections that there are: others are filled in steps."""
+        self.target = target
+        self.counted = frozenset(self.projections)
+
+    @property
+    def prepared(self) -> bool:
+        """Whether every projection holds what the roster has, as far as the roster has been read.
+
+        One that follows a log that moves on may be one revision behind, and is prepared.
+        """
+        return all(p.revision > 0 or not len(self.roster.ids) for p in self.projections.values())
+
+    def share(self) -> float:
+        """How much of the indexes that are being prepared is filled, in [0, 1]."""
+        coming = [p for role, p in self.projections.items() if not self._counts(role)]
+        return min((one.share(self.roster) for one in coming), default=1.0)
+
+    def count_all(self) -> None:
+        """Let what was prepared count."""
+        self.target, self.counted = None, None
+
+    async def release(self, roles: Collection[str]) -> None:
+        """Close these projections now."""
+        async with self._following:
+            for role in roles:
+                await self.projections.pop(role).release()
+
+    def _counts(self, role: str) -> bool:
+        return self.counted is None or role in self.counted
 
     def wake(self) -> None:
         """Let its follower look at once: there may be a change."""

@@ -172,6 +172,9 @@ class Worker:
                 config = (await self._catalog.workspaces.by_uid(uid)).config
             except NotFound:  # deleted, and its jobs with it
                 continue
+            if await self._catalog.reindexings.held(uid):
+                await self._hold_back(group)
+                continue
             try:
                 embedder = self._embedder_of(config)
             except Rejected as error:  # its configuration names what this process does not have
@@ -206,6 +209,11 @@ class Worker:
             if len(held) < len(jobs) and not tasks:
                 self._ended_at = time.monotonic()
             await self._put_off(held)
+
+    async def _hold_back(self, jobs: Sequence[Job]) -> None:
+        """Let a re-indexing of their workspace catch up first."""
+        for job in jobs:
+            await self._queue.postpone(job, seconds=RETRY_S, tried=False)
 
     async def _put_off(self, held: Sequence[_Held]) -> None:
         """Come back to these later; it is an attempt while others come to their end."""

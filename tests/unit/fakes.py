@@ -16,6 +16,7 @@ from orchestrator.domain.documents import Chunk
 from orchestrator.domain.errors import NotFound, RagError
 from orchestrator.domain.identity import EVERYONE
 from orchestrator.domain.passages import Hit
+from orchestrator.domain.reindexing import Reindexing
 from orchestrator.domain.workspaces import Workspace, WorkspaceConfig
 from orchestrator.ingestion.worker import Ingested
 from orchestrator.ports.catalog import Delta, Rights, Row
@@ -41,6 +42,8 @@ class FakeCatalog:
         self.down: RagError | None = None
         self.reads = 0
         self.texts_read: list[list[int]] = []
+        self.reindexed: dict[str, Reindexing] = {}
+        self.held_back: set[str] = set()
         self._rows: dict[str, dict[int, Row]] = {}
         self._rights: dict[str, dict[str, tuple[int, Rights]]] = {}
         self._chunks: dict[int, Chunk] = {}
@@ -49,7 +52,13 @@ class FakeCatalog:
     def workspaces(self) -> FakeCatalog:
         return self
 
-    log = chunks = workspaces
+    log = chunks = reindexings = workspaces
+
+    async def of(self, workspace: str) -> Reindexing | None:
+        return self.reindexed.get(workspace)
+
+    async def held(self, workspace: str) -> bool:
+        return workspace in self.held_back
 
     async def get(self, name: str) -> Workspace:
         self.reads += 1
@@ -88,7 +97,9 @@ class FakeCatalog:
         config = replace(now.config, **values)
         self.known[name] = replace(now, config=config, config_version=now.config_version + 1)
 
-    def publish(self, name: str, *texts: str, acl: Sequence[str] = (EVERYONE,)) -> list[int]:
+    def publish(
+        self, name: str, *texts: str, acl: Sequence[str] = (EVERYONE,), generation: int = 1
+    ) -> list[int]:
         """One more document, of these chunks; their ids."""
         revision, uid = self._advance(name)
         first = len(self._chunks) + 1
@@ -96,7 +107,9 @@ class FakeCatalog:
         document = f"document-{first}"
         for chunk_id, text in zip(ids, texts, strict=True):
             self._chunks[chunk_id] = replace(chunk(text, chunk_id=chunk_id), document_id=document)
-            self._rows.setdefault(uid, {})[chunk_id] = Row(chunk_id, document, 1, revision, None)
+            self._rows.setdefault(uid, {})[chunk_id] = Row(
+                chunk_id, document, generation, revision, None
+            )
         rights = Rights(document, frozenset(acl), {}, deleted=False)
         self._rights.setdefault(uid, {})[document] = (revision, rights)
         return ids

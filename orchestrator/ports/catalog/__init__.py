@@ -14,6 +14,7 @@ from orchestrator.ports.catalog.documents import (
     Work,
 )
 from orchestrator.ports.catalog.log import Delta, Log, Publication, Rights, Row, Run
+from orchestrator.ports.catalog.reindexings import Edition, Lagging, Reindexings
 from orchestrator.ports.catalog.replies import Replies, Reply
 from orchestrator.ports.catalog.versions import Versions
 from orchestrator.ports.catalog.workspaces import Workspaces
@@ -28,10 +29,13 @@ __all__ = [
     "Deletions",
     "Delta",
     "Documents",
+    "Edition",
     "Errands",
+    "Lagging",
     "Log",
     "Publication",
     "Registered",
+    "Reindexings",
     "Replies",
     "Reply",
     "Rights",
@@ -98,4 +102,9 @@ class Catalog(Pingable, Protocol):
     @property
     def replies(self) -> Replies:
         """Answers to requests that may be repeated."""
+        ...
+
+    @property
+    def reindexings(self) -> Reindexings:
+        """Workspaces on their way to another footing."""
         ...

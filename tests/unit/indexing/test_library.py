@@ -29,7 +29,7 @@ class Openings:
         self.fails = None
 
     async def __call__(self, shelf, stack):
-        role = f"keywords:{shelf.workspace.config.keywords}"
+        role = f"keywords:{shelf.wanted.keywords}"
         if self.gate:
             await self.gate.wait()
         if role in shelf.projections:

@@ -221,3 +221,32 @@ async def test_what_another_process_added_to_a_shared_index_is_left_there():
 
     assert index.ids == {1, 2, 7}
     assert index.applied == [([], [], [8])]
+
+
+async def test_filled_in_steps_it_has_no_revision_before_it_is_whole():
+    ledger, index = Ledger(), FakeIndex(9)
+    ledger.publish(5)
+    projection = Projection(index, numbered)
+
+    first = await projection.catch_up(ledger.roster, most=3)
+    between = projection.revision, set(index.ids), projection.share(ledger.roster)
+    second = await projection.catch_up(ledger.roster, most=3)
+
+    assert (first, between) == (False, (0, {1, 2, 3}, 0.6))
+    assert (second, index.ids) == (True, {1, 2, 3, 4, 5})
+    assert projection.revision == ledger.roster.revision
+
+
+async def test_what_is_let_go_is_closed_at_once():
+    closed = []
+
+    async def close():
+        closed.append(True)
+
+    projection = Projection(FakeIndex(), numbered, release=close)
+
+    await projection.release()
+
+    assert closed == [True]
+    with pytest.raises(Unavailable):
+        await projection.held()

@@ -98,7 +98,7 @@ class Office:
         self.lost: dict[str, RagError] = {}
         self.arrived = asyncio.Event()
         catalog: Any = type("Catalog", (), {})()
-        catalog.workspaces = self.catalog
+        catalog.workspaces = catalog.reindexings = self.catalog
         catalog.documents = catalog.vectors = catalog.log = self
         self.quarantined = Store()
         self.worker = Worker(

@@ -581,3 +581,16 @@ async def test_an_outage_ends_what_else_is_being_parsed():
     others = [one for one in asyncio.all_tasks() if one is not asyncio.current_task()]
 
     assert (office.published, office.failed, others) == ([], {}, [])
+
+
+async def test_documents_of_a_workspace_that_is_to_catch_up_wait_and_lose_no_attempt(office):
+    office.hand_in("d1", b"Refund policy")
+    office.catalog.held_back.add("uid of default")
+
+    await office.worker.step()
+    waited = dict(office.postponed)
+    office.catalog.held_back.clear()
+    await office.worker.step()
+
+    assert waited == {"d1": (RETRY_S, False)}
+    assert "d1" in published(office)

@@ -1,0 +1,243 @@
+"""While a workspace is re-indexed, readers are on one footing wholly: none waits for the other."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from orchestrator.domain.errors import Conflict
+from orchestrator.domain.identity import Scope
+from orchestrator.domain.reindexing import Models, Reindexing, State
+from tests.unit.fakes import NOW
+from tests.unit.indexing.test_library import Stage
+
+UID = "uid of default"
+
+
+class Reindexed(Stage):
+    """A workspace of one document, of which another footing is built."""
+
+    def __init__(self, **changes):
+        super().__init__()
+        self.catalog.publish("default", "old")
+        before = self.catalog.known["default"].config.footing
+        after = replace(before, **changes)
+        self.one = Reindexing(
+            "one", UID, State.BUILDING, before, after, Models("a", "b"), True, 0.0, NOW
+        )
+        self.catalog.reindexed[UID] = self.one
+
+    def switch(self, to):
+        self.catalog.configure(
+            "default", generation=to.generation, keywords=to.keywords, vectors=to.vectors
+        )
+        self.catalog._advance("default")
+        self.end_lease()
+
+    async def prepared(self):
+        shelf, footing = await self.library.prepare("default", self.one)
+        await shelf.refresh()
+        await shelf.catch_up()
+        return shelf, footing
+
+    async def seen(self):
+        moment = await self.library.pin("default")
+        return moment.shelf.roster.select(Scope("default", revision=moment.revision)).ids.tolist()
+
+
+@pytest.fixture
+def copied():
+    return Reindexed(generation=2)
+
+
+@pytest.fixture
+def stored():
+    return Reindexed(keywords="second")
+
+
+async def test_what_is_built_beside_is_not_what_readers_see(copied):
+    await copied.library.pin("default")
+    copied.catalog.publish("default", "ol", "d", generation=2)
+    copied.end_lease()
+
+    shelf, footing = await copied.prepared()
+
+    assert (footing, shelf.generation) == (copied.one.after, 2)
+    assert shelf.roster.ids.tolist() == [2, 3]
+    await copied.library.settle("default")
+    assert await copied.seen() == [1]
+
+
+async def test_a_process_that_is_not_prepared_reads_on_from_the_footing_before(copied):
+    before = await copied.library.pin("default")
+    copied.catalog.publish("default", "ol", "d", generation=2)
+    copied.switch(copied.one.after)
+
+    moment = await copied.library.pin("default")
+
+    assert moment.workspace.config == before.workspace.config
+    assert moment.workspace.config_version == 1
+    assert await copied.seen() == [1]
+
+
+async def test_once_prepared_and_verified_readers_go_over_at_the_next_request(copied):
+    await copied.library.pin("default")
+    copied.catalog.publish("default", "ol", "d", generation=2)
+    shelf, footing = await copied.prepared()
+    copied.switch(copied.one.after)
+    early = await copied.seen()
+    copied.library.make_ready(shelf, footing)
+
+    moment = await copied.library.pin("default")
+
+    assert early == [1]
+    assert moment.workspace.config.generation == 2
+    assert moment.revision == moment.workspace.revision
+    assert await copied.seen() == [2, 3]
+
+
+async def test_the_way_back_opens_nothing(copied):
+    await copied.library.pin("default")
+    copied.catalog.publish("default", "ol", "d", generation=2)
+    copied.library.make_ready(*await copied.prepared())
+    copied.switch(copied.one.after)
+    await copied.library.pin("default")
+    opened = len(copied.openings.indexes)
+
+    copied.switch(copied.one.before)
+    await copied.library.pin("default")
+
+    assert await copied.seen() == [1]
+    assert len(copied.openings.indexes) == opened
+
+
+async def test_who_was_pinned_before_the_switch_sees_the_footing_before_to_the_end(copied):
+    moment = await copied.library.pin("default")
+    copied.catalog.publish("default", "ol", "d", generation=2)
+    copied.library.make_ready(*await copied.prepared())
+    copied.switch(copied.one.after)
+    await copied.library.pin("default")
+
+    scope = Scope("default", revision=moment.revision)
+
+    assert moment.shelf.roster.select(scope).ids.tolist() == [1]
+    projection = moment.shelf.projections["keywords:default"]
+    assert list(await projection.search("old", scope=scope, limit=1)) == []
+
+
+async def test_a_deletion_that_is_settled_is_gone_from_both_footings(copied):
+    await copied.library.pin("default")
+    copied.catalog.publish("default", "ol", "d", generation=2)
+    shelf, _ = await copied.prepared()
+    copied.catalog.delete("default", 2)
+
+    await copied.library.settle("default")
+
+    (index,) = (one._index for one in shelf.projections.values())
+    assert index.ids == set()
+    assert index.saves == 1
+
+
+async def test_another_store_is_filled_beside_and_does_not_hold_readers_back(stored):
+    before = await stored.library.pin("default")
+    shelf, _ = await stored.library.prepare("default", stored.one)
+
+    during = await stored.library.pin("default")
+    await shelf.catch_up()
+
+    assert during.revision == before.revision == 1
+    assert during.shelf.projections["keywords:second"].revision == 1
+
+
+async def test_a_store_that_is_not_verified_here_is_not_read_from_after_the_switch(stored):
+    await stored.library.pin("default")
+    shelf, footing = await stored.prepared()
+    stored.switch(stored.one.after)
+    early = (await stored.library.pin("default")).workspace.config
+    stored.library.make_ready(shelf, footing)
+
+    late = (await stored.library.pin("default")).workspace.config
+
+    assert (early.keywords, late.keywords) == ("default", "second")
+
+
+async def test_what_is_let_go_is_closed_and_what_serves_is_not(copied):
+    await copied.library.pin("default")
+    copied.catalog.publish("default", "ol", "d", generation=2)
+    copied.library.make_ready(*await copied.prepared())
+    copied.switch(copied.one.after)
+    await copied.library.pin("default")
+    del copied.catalog.reindexed[UID]
+    assert copied.library.preparing() == {UID: "default"}
+
+    await copied.library.let_go("default", lambda config: {f"keywords:{config.keywords}"})
+
+    assert copied.openings.closed == [copied.openings.indexes[0]]
+    assert copied.library.preparing() == {}
+    assert await copied.seen() == [2, 3]
+
+
+async def test_a_process_that_never_prepared_opens_the_footing_once_the_other_is_given_up(copied):
+    await copied.library.pin("default")
+    copied.catalog.publish("default", "ol", "d", generation=2)
+    copied.switch(copied.one.after)
+    await copied.library.pin("default")
+    del copied.catalog.reindexed[UID]
+
+    await copied.library.let_go("default", lambda config: {f"keywords:{config.keywords}"})
+
+    assert await copied.seen() == [2, 3]
+
+
+async def test_what_is_beside_is_followed_and_closed_with_the_library():
+    stage = Reindexed(generation=2)
+    stage.library._follow = True
+    await stage.library.pin("default")
+    shelf, _ = await stage.library.prepare("default", stage.one)
+    stage.catalog.publish("default", "ol", "d", generation=2)
+
+    async with asyncio.timeout(10):
+        while shelf.revision < 2:  # noqa: ASYNC110  # the follower sets no event for this
+            await asyncio.sleep(0.01)
+    await stage.library.close()
+
+    assert len(stage.openings.closed) == 2
+
+
+async def test_a_switch_that_was_rolled_back_meanwhile_leaves_readers_where_they_were(copied):
+    await copied.library.pin("default")
+    copied.catalog.publish("default", "ol", "d", generation=2)
+    copied.library.make_ready(*await copied.prepared())
+    copied.switch(copied.one.after)
+    copied.switch(copied.one.before)
+
+    assert await copied.seen() == [1]
+
+
+async def test_errors_of_opening_beside_leave_nothing_behind(copied):
+    await copied.library.pin("default")
+    copied.openings.fails = Conflict("the settings have it no more")
+
+    with pytest.raises(Conflict):
+        await copied.library.prepare("default", copied.one)
+
+    assert copied.library._beside == {}
+    assert await copied.seen() == [1]
+
+
+async def test_what_is_opened_anew_is_to_be_prepared_anew(stored):
+    await stored.library.pin("default")
+    shelf, footing = await stored.prepared()
+    stored.library.make_ready(shelf, footing)
+    stored.persists = True
+
+    await stored.library.reopen()
+    stored.switch(stored.one.after)
+
+    assert (await stored.library.pin("default")).workspace.config.keywords == "default"
+    again, footing = await stored.prepared()
+    assert again is not shelf
+    stored.library.make_ready(again, footing)
+    assert (await stored.library.pin("default")).workspace.config.keywords == "second"
