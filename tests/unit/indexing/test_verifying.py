@@ -12,13 +12,13 @@ from tests.unit.fakes import FakeCatalog, FakeIndex, numbered, workspace
 
 
 class Finding(FakeIndex):
-    """Finds the chunk that a text is of, unless it is one of the `lost`."""
+    """Finds the chunk that a text is of, unless it is one of the `unfound`."""
 
-    lost: frozenset[int] = frozenset()
+    unfound: frozenset[int] = frozenset()
 
     async def search(self, question, *, scope, limit):
         found = int(question.rpartition(" ")[2])
-        return [] if found in self.lost else [Hit(found, 1.0)]
+        return [] if found in self.unfound else [Hit(found, 1.0)]
 
 
 @pytest.fixture
@@ -49,9 +49,9 @@ async def test_one_that_lacks_a_chunk_has(shelf):
 
 async def test_one_that_misses_a_few_is_approximate_and_one_that_misses_more_is_wrong(shelf):
     index = shelf.projections["keywords"]._index
-    index.lost = frozenset({1, 2})
+    index.unfound = frozenset({1, 2})
     few = await fault_of(shelf, ["keywords"])
-    index.lost = frozenset({1, 2, 3})
+    index.unfound = frozenset({1, 2, 3})
 
     assert few is None
     assert await fault_of(shelf, ["keywords"]) == (
@@ -74,6 +74,6 @@ async def test_what_was_deleted_a_moment_ago_is_neither_lacking_nor_lost(shelf, 
     for chunk_id in (7, 8, 9):
         catalog.delete("default", chunk_id)
     index.ids -= {7, 8}
-    index.lost = frozenset({7, 8, 9})
+    index.unfound = frozenset({7, 8, 9})
 
     assert await fault_of(shelf, ["keywords"]) is None
