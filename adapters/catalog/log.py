@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import delete, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, delete, exists, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.catalog.database import Database, gathered, ids_of
@@ -28,12 +29,16 @@ from orchestrator.domain.documents import Status
 from orchestrator.domain.errors import Conflict, NotFound
 from orchestrator.ports.catalog import Delta, Edition, Publication, Rights, Run
 
+ORPHANS_S: Final = 600.0
+"""So often vectors are looked for that no chunk has: an ingestion that was broken off left them."""
+
 
 class SqlLog:
     """`orchestrator.ports.catalog.Log`; workspaces are given by their uid."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._orphans_at = -math.inf
 
     async def publish(self, publications: Sequence[Publication]) -> None:
         """One transaction for the batch, one revision for each document."""
@@ -73,14 +78,22 @@ class SqlLog:
         async with self._database.read() as connection:
             due = (await connection.execute(select(chunks.c.id).where(old).limit(1))).first()
             busy = await _publishing(connection)
-            lost = (await connection.execute(select(vectors.c.id).where(orphaned).limit(1))).first()
-        if not due and (busy or not lost):
+            lost = not busy and await self._lost(connection, orphaned)
+        if not due and not lost:
             return 0
         async with self._database.write() as connection:
             erased = await erase_chunks(connection, old)
-            if not await _publishing(connection):
+            if lost and not await _publishing(connection):
                 await connection.execute(delete(vectors).where(orphaned))
             return erased
+
+    async def _lost(self, connection: AsyncConnection, orphaned: ColumnElement[bool]) -> bool:
+        """Whether there is an orphaned vector; all are read for that, so it is asked seldom."""
+        if time.monotonic() < self._orphans_at:
+            return False
+        self._orphans_at = time.monotonic() + ORPHANS_S
+        found = await connection.execute(select(vectors.c.id).where(orphaned).limit(1))
+        return found.first() is not None
 
 
 async def _publishing(connection: AsyncConnection) -> bool:
