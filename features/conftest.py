@@ -167,6 +167,9 @@ CHANGES = {
     "a stray option": {"colour": "blue"},
     "generator template": {"generator": "template"},
     "generator defalt": {"generator": "defalt"},
+    "spelling corrected": {"understanding": {"spelling": True}},
+    "synonyms of paid time off": {"understanding": {"synonyms": [["PTO", "paid time off"]]}},
+    "one neighbour": {"reach": {"neighbours": 1}},
     "cache forgetful": {"cache": "forgetful"},
     "retriever nothing-like-it": {"retriever": "nothing-like-it"},
 }

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
+from orchestrator.answering.asking import UnderstandingRetriever
 from orchestrator.answering.course import Names
 from orchestrator.answering.pipeline import Pipeline
+from orchestrator.answering.reaching import ReachingRetriever
 from orchestrator.answering.reranking import ConditionalReranker
 from orchestrator.answering.retrieval import (
     HybridRetriever,
@@ -18,10 +21,11 @@ from orchestrator.answering.retrieval import (
     keyword_side,
 )
 from orchestrator.answering.service import Mode
+from orchestrator.answering.spelling import Spelling
 from orchestrator.domain.errors import Conflict, Rejected
 from orchestrator.domain.identity import Scope
 from orchestrator.domain.passages import Candidate, Passage
-from orchestrator.domain.workspaces import WorkspaceConfig
+from orchestrator.domain.workspaces import Reach, WorkspaceConfig
 from orchestrator.evaluation.replaying import RememberingEmbedder
 from orchestrator.indexing.library import Library, Moment
 from orchestrator.indexing.projection import Projection, Source
@@ -35,9 +39,12 @@ from orchestrator.ports.reranker import Reranker
 from orchestrator.ports.retriever import Retriever
 from orchestrator.settings import STAGES, Settings
 from orchestrator.settings.explain import did_you_mean
+from orchestrator.settings.options import TantivyOptions
 from orchestrator.telemetry.metrics import Metrics
 from orchestrator.telemetry.timed import TimedRetriever
 
+SPELLED: Final = 20
+"""So many chunks with words spelled alike are read for each word that nothing holds."""
 KEPT: Final = 1024
 """Pipelines remembered; a new configuration is a new pipeline."""
 
@@ -96,7 +103,17 @@ class Assembly:
                     code="unknown_backend",
                     field=f"config.{stage}",
                 )
+        if config.understanding.spelling:
+            self._check_spelling(config)
         return config
+
+    def _check_spelling(self, config: WorkspaceConfig) -> None:
+        if not isinstance(self._settings.named("keywords")[config.keywords], TantivyOptions):
+            raise Rejected(
+                f"keywords '{config.keywords}' cannot find words by their spelling: use tantivy",
+                code="no_speller",
+                field="config.understanding.spelling",
+            )
 
     def embedder(self, config: WorkspaceConfig) -> Embedder:
         """The embedder that the configuration names; raises what `check` does."""
@@ -122,15 +139,19 @@ class Assembly:
             )
             source: Source = lambda ids: self._catalog.vectors.vectors(embedder.digest, ids)  # noqa: E731
             shelf.projections[_vectors(config)] = Projection(index, source)
-        stores = {_keywords(config): self._backends.keywords[config.keywords]}
+        whole = config.words.whole
+        stores = {_keywords(config): (self._backends.keywords[config.keywords], whole)}
         if self._backends.overlap:
-            stores["overlap"] = self._backends.overlap
-        for role, store in stores.items():
+            stores["overlap"] = (self._backends.overlap, 1)
+        for role, (store, whole) in stores.items():
             if role not in shelf.projections:
+                key = IndexKey(uid, shelf.generation, f"whole-{whole}" if whole > 1 else "")
                 words = await stack.enter_async_context(
-                    store.open(IndexKey(uid, shelf.generation), shelf.roster, persist=persist)
+                    store.open(key, shelf.roster, persist=persist)
                 )
-                shelf.projections[role] = Projection(words, self._catalog.chunks.texts)
+                shelf.projections[role] = Projection(
+                    words, partial(self._catalog.chunks.texts, whole=whole)
+                )
 
     def retriever(self, moment: Moment, mode: Mode | None) -> Retriever:
         """The workspace's retriever, or the one that a mode asks for."""
@@ -147,12 +168,17 @@ class Assembly:
         async def read(candidates: Sequence[Candidate], scope: Scope) -> Sequence[Passage]:
             return await self.library.read(shelf, candidates, scope)
 
-        inner: Retriever = (
+        found: Retriever = (
             HybridRetriever(sides, read, fusion=config.fusion, depth=config.depth)
             if kind == "hybrid"
             else SingleRetriever(kind, sides[kind], read)
         )
-        return TimedRetriever(inner, self._metrics.stage_seconds)
+        if config.reach != Reach():
+            found = ReachingRetriever(found, config.reach, shelf.roster.around, read)
+        spelling = Spelling(partial(_near, shelf.projections[_keywords(config)]), read)
+        how = config.understanding
+        asked = UnderstandingRetriever(found, how, spelling if how.spelling else None)
+        return TimedRetriever(asked, self._metrics.stage_seconds)
 
     def pipeline(self, moment: Moment) -> Pipeline:
         """The pipeline of the workspace's configuration as of the moment."""
@@ -190,6 +216,12 @@ class Assembly:
         return ConditionalReranker(inner, margin=margin, skipped=self._metrics.rerank_skipped.inc)
 
 
+async def _near(
+    words: Projection[str, str], asked: Sequence[str], scope: Scope
+) -> Mapping[str, Sequence[int]]:
+    return await words.near(asked, scope=scope, limit=SPELLED)
+
+
 def _unusable(workspace: str, error: Rejected) -> Conflict:
     return Conflict(
         f"workspace '{workspace}' cannot be used: {error.detail}; put it back into the settings, "
@@ -203,4 +235,4 @@ def _vectors(config: WorkspaceConfig) -> str:
 
 
 def _keywords(config: WorkspaceConfig) -> str:
-    return f"keywords:{config.keywords}"
+    return f"keywords:{config.keywords}:{config.words.whole}"

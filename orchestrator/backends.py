@@ -235,9 +235,10 @@ def open_keywords(chosen: options.KeywordOptions, name: str, settings: Settings)
 
             return RankBm25Store()
         case options.TantivyOptions():
-            from adapters.keywords.tantivy import TantivyStore
+            from adapters.keywords.tantivy import Reading, TantivyStore
 
-            return TantivyStore(settings.indexes_dir / f"tantivy-{name}")
+            reading = Reading(chosen.language, chosen.proximity)
+            return TantivyStore(settings.indexes_dir / f"tantivy-{name}", reading)
     assert_never(chosen)
 
 

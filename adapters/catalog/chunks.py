@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from typing import Final
+from collections import defaultdict
+from collections.abc import AsyncIterator, Mapping, Sequence
+from functools import cache
+from typing import Any, Final
 
 import numpy as np
-from sqlalchemy import JSON, BigInteger, bindparam, cast, select
+from sqlalchemy import JSON, BigInteger, Select, bindparam, cast, literal_column, select
 
 from adapters.catalog.database import Database, elements, insert_new
 from adapters.catalog.schema import chunks, documents, vectors, versions
@@ -66,14 +68,51 @@ class SqlChunks:
         async with self._database.read() as connection:
             return [Chunk(*tuple(row)) for row in await connection.execute(query)]
 
-    async def texts(self, ids: Ids) -> AsyncIterator[tuple[Ids, Sequence[str]]]:
-        """Read what was embedded."""
+    async def texts(self, ids: Ids, *, whole: int = 1) -> AsyncIterator[tuple[Ids, Sequence[str]]]:
+        """Read what was embedded, and what stands beside it in short documents."""
         for start in range(0, len(ids), BATCH):
-            found = await self.read(ids[start : start + BATCH].tolist())
+            some = ids[start : start + BATCH].tolist()
+            found, beside = await self.read(some), await self._beside(some, whole)
             yield (
                 np.array([chunk.id for chunk in found], np.int64),
-                [_piece(chunk).embedded(chunk.title) for chunk in found],
+                [
+                    "\n".join((_piece(chunk).embedded(chunk.title), *beside[chunk.id]))
+                    for chunk in found
+                ],
             )
+
+    async def _beside(self, ids: Sequence[int], whole: int) -> Mapping[int, Sequence[str]]:
+        beside: defaultdict[int, list[str]] = defaultdict(list)
+        if whole > 1:
+            for chunk_id, text in await self._database.lookup(_others(whole), ids):
+                beside[chunk_id].append(text)
+        return beside
+
+
+@cache
+def _others(whole: int) -> Select[Any]:
+    """The texts beside each chunk of the ids, where its version has at most `whole` chunks."""
+    other = chunks.alias("other")
+    return (
+        select(chunks.c.id, other.c.text)
+        .select_from(chunks)
+        .join(
+            versions,
+            (versions.c.document_id == chunks.c.document_id)
+            & (versions.c.number == chunks.c.version)
+            & versions.c.chunks.between(literal_column("2"), literal_column(str(whole))),
+        )
+        .join(
+            other,
+            (other.c.document_id == chunks.c.document_id)
+            & (other.c.version == chunks.c.version)
+            & (other.c.generation == chunks.c.generation)
+            & (other.c.id != chunks.c.id),
+        )
+        .where(chunks.c.id.in_(select(cast(_IDS.c.value, BigInteger))))
+        .where(chunks.c.asked.is_(False), other.c.asked.is_(False))
+        .order_by(other.c.id)
+    )
 
 
 def _piece(chunk: Chunk) -> Piece:

@@ -1,4 +1,4 @@
-"""A keyword index in tantivy: BM25 over stemmed English, persistent and incremental."""
+"""A keyword index in tantivy: BM25 over stems, persistent and incremental."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ import os
 import shutil
 import struct
 import zlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -23,8 +25,10 @@ from tantivy import (
     Index,
     Occur,
     Query,
+    Schema,
     SchemaBuilder,
     Searcher,
+    TextAnalyzer,
     TextAnalyzerBuilder,
     Tokenizer,
 )
@@ -51,6 +55,8 @@ DAMAGE: Final = (OSError, ValueError, KeyError, TypeError, AttributeError)
 BUSY: Final = "LockBusy"
 """How tantivy says that an index has a writer already, which is no damage."""
 MAX_QUERY_TERMS: Final = 256
+LONG_WORD: Final = 8
+"""A word of so many letters may be misspelled in two of them."""
 
 SCHEMA: Final = (
     SchemaBuilder()
@@ -58,15 +64,74 @@ SCHEMA: Final = (
     .add_text_field("text", tokenizer_name="english", index_option="freq")
     .build()
 )
-ANALYZER: Final = (
-    TextAnalyzerBuilder(Tokenizer.simple())
-    .filter(Filter.remove_long(64))
-    .filter(Filter.lowercase())
-    .filter(Filter.ascii_fold())
-    .filter(Filter.custom_stopword(sorted(STOP_WORDS)))
-    .filter(Filter.stemmer("english"))
-    .build()
+STOPPED: Final = frozenset(
+    "danish dutch finnish french german hungarian italian norwegian portuguese russian spanish "
+    "swedish".split()
 )
+"""The languages whose stop words tantivy has; of others, all words count."""
+PAIRS: Final = 16
+SLOP: Final = 2
+"""So many pairs of a question's words gain where they stand close, with so many words between."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How texts and questions are read: a language's stems, without its stop words.
+
+    Two words that follow each other in the question count `proximity` times as much again where
+    they stand close to each other; 0 keeps no positions, in half of the room.
+    """
+
+    language: str = "english"
+    proximity: float = 0.0
+
+    def key(self, key: IndexKey) -> IndexKey:
+        """What is read in another way is another index."""
+        if self.schema is SCHEMA:
+            return key
+        how = f"{self.language}{' with positions' if self.proximity else ''}"
+        return replace(key, model=f"{key.model} {how}")
+
+    @property
+    def schema(self) -> Schema:
+        """The fields of the index."""
+        if self.language == "english" and not self.proximity:
+            return SCHEMA
+        return _schema(self.language, positions=self.proximity > 0)
+
+    @property
+    def analyzer(self) -> TextAnalyzer:
+        """What texts and questions are made words by."""
+        return _analyzer(self.language)
+
+
+@cache
+def _schema(language: str, *, positions: bool) -> Schema:
+    return (
+        SchemaBuilder()
+        .add_integer_field("id", indexed=True, fast=True)  # first, as in SCHEMA: `_within`
+        .add_text_field(
+            "text",
+            tokenizer_name=language,
+            index_option="position" if positions else "freq",
+        )
+        .build()
+    )
+
+
+@cache
+def _analyzer(language: str) -> TextAnalyzer:
+    builder = (
+        TextAnalyzerBuilder(Tokenizer.simple())
+        .filter(Filter.remove_long(64))
+        .filter(Filter.lowercase())
+    )
+    if language == "english":
+        builder = builder.filter(Filter.ascii_fold())
+        builder = builder.filter(Filter.custom_stopword(sorted(STOP_WORDS)))
+    elif language in STOPPED:
+        builder = builder.filter(Filter.stopword(language))
+    return builder.filter(Filter.stemmer(language)).build()
 
 
 SPARE: Final = 50
@@ -87,10 +152,13 @@ class _View:
 class TantivyKeywords:
     """`orchestrator.ports.indexes.KeywordIndex`; one thread changes it, another searches."""
 
-    def __init__(self, index: Index, folder: Path, visibility: Visibility) -> None:
-        index.register_tokenizer("english", ANALYZER)
+    def __init__(
+        self, index: Index, folder: Path, visibility: Visibility, reading: Reading
+    ) -> None:
+        index.register_tokenizer(reading.language, reading.analyzer)
         self._index = index
         self._folder = folder
+        self._reading = reading
         self._visibility = visibility
         self._masks = Masks()
         self._changing = ThreadPoolExecutor(1, thread_name_prefix="tantivy write")
@@ -117,6 +185,12 @@ class TantivyKeywords:
         """Any of the question's words; the query is built from tokens, never parsed."""
         return await _on(self._searching, lambda: self._search(question, scope, limit))
 
+    async def near(
+        self, words: Sequence[str], *, scope: Scope, limit: int
+    ) -> Mapping[str, Sequence[int]]:
+        """By Levenshtein automata over stems: one change, or two of eight letters and more."""
+        return await _on(self._searching, lambda: self._near(words, scope, limit))
+
     async def save(self) -> None:
         """Commits are durable already."""
 
@@ -142,16 +216,13 @@ class TantivyKeywords:
     def _search(self, question: str, scope: Scope, limit: int) -> Sequence[Hit]:
         view = self._view
         question = question.encode("utf-8", "replace").decode()  # half a character is none
-        words = dict.fromkeys(ANALYZER.analyze(question))
+        words = self._reading.analyzer.analyze(question)
         allowed = self._masks.allowed(view.ids, self._visibility.select(scope))
         seen = int(np.count_nonzero(allowed))
         if not words or not seen:
             return []
         any_word = Query.boolean_query(
-            [
-                (Occur.Should, Query.term_query(SCHEMA, "text", word, "freq"))
-                for word in list(words)[:MAX_QUERY_TERMS]
-            ]
+            [(Occur.Should, one) for one in (*self._words(words), *self._pairs(words))]
         )
         if seen == len(allowed):
             return _hits(*_ranked(view, any_word, limit))
@@ -165,6 +236,37 @@ class TantivyKeywords:
                 return _hits(ids[shown][:limit], scores[shown][:limit])
             wanted *= FURTHER
 
+    def _words(self, words: Sequence[str]) -> list[Query]:
+        return [self._term(word) for word in list(dict.fromkeys(words))[:MAX_QUERY_TERMS]]
+
+    def _pairs(self, words: Sequence[str]) -> list[Query]:
+        gain, schema = self._reading.proximity, self._reading.schema
+        if not gain:
+            return []
+        pairs = [pair for pair in dict.fromkeys(pairwise(words)) if pair[0] != pair[1]]
+        return [
+            Query.boost_query(Query.phrase_query(schema, "text", list(pair), SLOP), gain)
+            for pair in pairs[:PAIRS]
+        ]
+
+    def _term(self, word: str) -> Query:
+        return Query.term_query(self._reading.schema, "text", word, "freq")
+
+    def _near(self, words: Sequence[str], scope: Scope, limit: int) -> Mapping[str, Sequence[int]]:
+        view = self._view
+        seen = view.ids[self._masks.allowed(view.ids, self._visibility.select(scope))]
+        found: dict[str, Sequence[int]] = {}
+        for word in words if len(seen) else ():
+            stems = self._reading.analyzer.analyze(word.encode("utf-8", "replace").decode())
+            if len(stems) != 1 or _holding(view, self._term(stems[0]), seen, 1):
+                continue
+            for changes in range(1, 3 if len(word) >= LONG_WORD else 2):
+                alike = Query.fuzzy_term_query(self._reading.schema, "text", stems[0], changes)
+                if chunks := _holding(view, alike, seen, limit):
+                    found[word] = chunks
+                    break
+        return found
+
 
 class TantivyStore:
     """`orchestrator.ports.indexes.KeywordStore` below one folder.
@@ -172,8 +274,9 @@ class TantivyStore:
     tantivy allows one writer: a process without the lease works on a copy made of hard links.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, reading: Reading = Reading()) -> None:
         self._folders = IndexFolders(folder)
+        self._reading = reading
 
     @asynccontextmanager
     async def open(
@@ -181,13 +284,13 @@ class TantivyStore:
     ) -> AsyncIterator[TantivyKeywords]:
         """Open what is stored if every file of it is intact, else begin anew."""
         with (
-            self._folders.using(key) as stored,
+            self._folders.using(self._reading.key(key)) as stored,
             nullcontext() if persist else scratch("rag-tantivy-") as temporary,
         ):
             folder = temporary / "index" if temporary else stored
             if not persist:
                 await asyncio.to_thread(_copy, stored, folder)
-            index = await asyncio.to_thread(_opened, folder, visibility)
+            index = await asyncio.to_thread(_opened, folder, visibility, self._reading)
             try:
                 yield index
             finally:
@@ -223,6 +326,13 @@ def _ranked(view: _View, query: Query, limit: int) -> tuple[Ids, npt.NDArray[np.
     return np.array(ids, np.int64), np.array([score for score, _ in hits])
 
 
+def _holding(view: _View, query: Query, seen: Ids, limit: int) -> Sequence[int]:
+    """The ids of `limit` of the texts that may be seen and that a query finds."""
+    whole = len(seen) == len(view.ids)
+    found: list[int] = _ranked(view, query if whole else _within(query, seen), limit)[0].tolist()
+    return found
+
+
 def _hits(ids: Ids, scores: npt.NDArray[np.float64]) -> list[Hit]:
     return [Hit(*one) for one in zip(ids.tolist(), scores.tolist(), strict=True)]
 
@@ -235,21 +345,21 @@ def _within(query: Query, ids: Ids) -> Query:
     )
 
 
-def _opened(folder: Path, visibility: Visibility) -> TantivyKeywords:
+def _opened(folder: Path, visibility: Visibility, reading: Reading) -> TantivyKeywords:
     try:
         _verify(folder)
-        return _made(folder, visibility)
+        return _made(folder, visibility, reading)
     except DAMAGE as error:
         if BUSY in str(error):
             raise Unavailable("the keyword index", "another writer holds it") from error
         log.warning("index_corrupt", index="tantivy", reason=repr(error), action="rebuilding")
         shutil.rmtree(folder)
-    return _made(folder, visibility)
+    return _made(folder, visibility, reading)
 
 
-def _made(folder: Path, visibility: Visibility) -> TantivyKeywords:
+def _made(folder: Path, visibility: Visibility, reading: Reading) -> TantivyKeywords:
     folder.mkdir(parents=True, exist_ok=True)
-    return TantivyKeywords(Index(SCHEMA, path=str(folder)), folder, visibility)
+    return TantivyKeywords(Index(reading.schema, path=str(folder)), folder, visibility, reading)
 
 
 def _verify(folder: Path) -> None:

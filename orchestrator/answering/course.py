@@ -13,6 +13,7 @@ from orchestrator.domain.answers import Answer, Meta, Outcome, Query, Source
 from orchestrator.domain.context import begin_skips, begin_timings, trace_id
 from orchestrator.domain.errors import Unavailable
 from orchestrator.domain.passages import Passage
+from orchestrator.domain.understanding import Understood
 from orchestrator.indexing.library import Moment
 from orchestrator.ports.cache import CacheKey
 
@@ -38,6 +39,7 @@ class Course:
         self._names = names
         self._moment = moment
         self._query = query
+        self.understood: Understood | None = None
 
     @cached_property
     def key(self) -> CacheKey:
@@ -98,6 +100,7 @@ class Course:
             skipped=tuple(self._skipped),
             revision=self._moment.revision,
             config_version=self._moment.workspace.config_version,
+            query=self.understood,
         )
         return Answer(text, outcome.answerable, cited, meta)
 

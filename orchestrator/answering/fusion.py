@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 import numpy as np
 
@@ -18,8 +19,9 @@ Rankings = Mapping[str, Sequence[Hit]]
 def fuse(rankings: Rankings, fusion: Fusion, *, limit: int) -> list[Candidate]:
     """The best `limit` candidates of all rankings; ties go to the lower chunk id.
 
-    Chunks that a stage did not find count there as its worst hit (`weighted`), or not at all
-    (`rrf`, and where all its hits have one score, which tells only found from not found).
+    Chunks that a stage did not find count there as its worst hit (`weighted`; with `distribution`
+    as three deviations below the mean), or not at all (`rrf`, and where all its hits have one
+    score, which tells only found from not found).
     """
     weights = {"dense": fusion.dense, "keyword": fusion.keyword}
     found: dict[int, Scores] = {}
@@ -32,7 +34,7 @@ def fuse(rankings: Rankings, fusion: Fusion, *, limit: int) -> list[Candidate]:
     return [
         Candidate(
             chunk_id,
-            -negated,
+            min(max(-negated, 0.0), 1.0),
             {stage: StageScore(*one) for stage, one in found[chunk_id].items()},
         )
         for negated, chunk_id in best
@@ -70,10 +72,14 @@ def _reciprocal_ranks(rankings: Rankings, weights: Mapping[str, float], fusion: 
 
 def _weighted(rankings: Rankings, weights: Mapping[str, float], fusion: Fusion) -> Score:
     """A weighted mean of scores that were moved and scaled, each stage by its own hits."""
-    measure = _minmax if fusion.normalise == "minmax" else _zscore
+    measure = _MEASURES[fusion.normalise]
     lines = {stage: measure([h.score for h in hits]) for stage, hits in rankings.items() if hits}
     total = sum(weights[stage] for stage in lines) or 1.0
-    worst = {stage: rankings[stage][-1].score for stage in lines}
+    worst = (
+        {stage: offset for stage, (offset, _) in lines.items()}
+        if fusion.normalise == "distribution"
+        else {stage: rankings[stage][-1].score for stage in lines}
+    )
     parts = [(stage, worst[stage], *lines[stage], weights[stage] / total) for stage in lines]
     squash = _squash if fusion.normalise == "zscore" else float
 
@@ -98,6 +104,19 @@ def _zscore(scores: Sequence[float]) -> tuple[float, float]:
     values = np.asarray(scores)
     deviation = float(values.std())
     return float(values.mean()), 1 / deviation if deviation else 0.0
+
+
+def _distribution(scores: Sequence[float]) -> tuple[float, float]:
+    """Offset and slope that bring three deviations around the mean to [0, 1].
+
+    Mazzeschi, "Distribution-based score fusion", 2023; what lies beyond is not cut off, as the
+    best hits often do.
+    """
+    mean, slope = _zscore(scores)
+    return (mean - 3 / slope, slope / 6) if slope else (mean, 0.0)
+
+
+_MEASURES: Final = {"minmax": _minmax, "zscore": _zscore, "distribution": _distribution}
 
 
 def _squash(z: float) -> float:

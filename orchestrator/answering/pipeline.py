@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from orchestrator.answering.course import Course, Names, as_source
 from orchestrator.answering.grounding import CitationGuard
@@ -49,6 +49,8 @@ class Pipeline:
         wanted = max(query.top_k, self.rerank_depth)
         retrieval = await self.retriever.retrieve(query, limit=wanted)
         course.note(retrieval.degraded)
+        if understood := retrieval.understood:
+            course.understood, query = understood, replace(query, text=understood.text_searched)
         passages = retrieval.passages
         with course.degrading("reranker"):
             passages = await self.reranker.rerank(query, passages, limit=query.top_k)

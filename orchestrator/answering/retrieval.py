@@ -34,10 +34,11 @@ def dense_side(embedder: Embedder, vectors: Projection[Vector, Vector]) -> Side:
 
 
 def keyword_side(keywords: Projection[str, str]) -> Side:
-    """Search by the question's words."""
+    """Search by the question's words, and their synonyms."""
 
     async def search(query: Query, limit: int) -> Sequence[Hit]:
-        return await keywords.search(query.text, scope=query.scope, limit=limit)
+        words = " ".join((query.text, *query.synonyms))
+        return await keywords.search(words, scope=query.scope, limit=limit)
 
     return search
 
@@ -82,7 +83,7 @@ class HybridRetriever:
             raise Unavailable("retrieval", "; ".join(str(error) for error in found))
         degraded = tuple(f"{stage}_retrieval" for stage in outcomes if stage not in rankings)
         candidates = (
-            fuse(rankings, self._fusion, limit=limit)
+            fuse(rankings, self._fusion.leaning(query.lean), limit=limit)
             if len(rankings) > 1
             else [c for stage, hits in rankings.items() for c in alone(stage, hits)][:limit]
         )

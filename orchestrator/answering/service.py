@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Final, Literal, TypeAlias
 
 from orchestrator.answering.pipeline import Pipeline
@@ -79,7 +80,7 @@ class Answering:
         passages = _best_of_each(found.passages) if by_document else list(found.passages)
         passages = passages[: query.top_k]
         await self._library.confirm(moment, passages, query.scope)
-        return Retrieval(passages, found.degraded)
+        return replace(found, passages=passages)
 
 
 def _best_of_each(passages: Sequence[Passage]) -> list[Passage]:

@@ -57,7 +57,11 @@ async def search(query: str, workspace: str, top_k: int, mode: str | None, json:
         print_json(
             {
                 "hits": [asdict(source) for source in sources],
-                "meta": {"timings_ms": timings, "degraded": found.degraded},
+                "meta": {
+                    "timings_ms": timings,
+                    "degraded": found.degraded,
+                    "query": asdict(found.understood) if found.understood else None,
+                },
             }
         )
     else:

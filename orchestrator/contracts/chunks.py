@@ -19,10 +19,10 @@ KEYS = [bytes([number]) * 16 for number in range(1, 4)]
 MANY = 1203
 
 
-async def texts_of(catalog: Catalog, ids: Ids) -> dict[int, str]:
+async def texts_of(catalog: Catalog, ids: Ids, *, whole: int = 1) -> dict[int, str]:
     """What the keyword index is given, by chunk id."""
     found: dict[int, str] = {}
-    async for some, texts in catalog.chunks.texts(ids):
+    async for some, texts in catalog.chunks.texts(ids, whole=whole):
         assert some.dtype == np.int64
         found.update(zip(some.tolist(), texts, strict=True))
     return found
@@ -65,6 +65,38 @@ class ChunksContract:
             for chunk_id, text, start in zip(
                 ids, ["Refunds are paid.", "Fees are not."], [0, 19], strict=True
             )
+        ]
+
+    async def test_the_words_of_a_short_document_are_those_of_each_of_its_chunks(
+        self, catalog: Catalog, clerk: Clerk
+    ) -> None:
+        await clerk.keep("One.", "Two.", title="Numbers")
+        await clerk.keep("Three.", "Four.", "Five.", source_id="other.txt", title="More")
+        await clerk.keep("Six.", source_id="last.txt", title="One")
+
+        texts = await texts_of(catalog, ids_of(await clerk.chunk_ids()), whole=2)
+
+        assert list(texts.values()) == [
+            "Numbers\nDelays\nOne.\nTwo.",
+            "Numbers\nDelays\nTwo.\nOne.",
+            "More\nDelays\nThree.",
+            "More\nDelays\nFour.",
+            "More\nDelays\nFive.",
+            "One\nDelays\nSix.",
+        ]
+
+    async def test_a_chunk_has_no_words_of_another_version(
+        self, catalog: Catalog, clerk: Clerk
+    ) -> None:
+        await clerk.keep("One.", "Two.", title="Numbers")
+        old = await clerk.chunk_ids()
+        await clerk.keep("Three.", "Four.", title="Numbers")
+
+        texts = await texts_of(catalog, ids_of(old), whole=2)
+
+        assert list(texts.values()) == [
+            "Numbers\nDelays\nOne.\nTwo.",
+            "Numbers\nDelays\nTwo.\nOne.",
         ]
 
     async def test_a_superseded_chunk_is_read_as_it_was(

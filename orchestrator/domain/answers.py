@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
 from orchestrator.domain.errors import Rejected
 from orchestrator.domain.identity import DEFAULT_WORKSPACE, Scope
 from orchestrator.domain.passages import StageScore
+from orchestrator.domain.understanding import Understood
 
 MAX_QUERY_CHARACTERS: Final = 4_000
 MAX_TOP_K: Final = 100
@@ -19,21 +20,25 @@ NOT_FOUND: Final = "The documents do not say."
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A question in a scope; `top_k` counts the passages an answer may rest on."""
+    """A question in a scope; `top_k` counts the passages an answer may rest on.
+
+    Keyword search looks for `synonyms` too; a positive `lean` speaks for it, a negative one for
+    vectors.
+    """
 
     text: str
     scope: Scope = field(default_factory=lambda: Scope(DEFAULT_WORKSPACE))
     top_k: int = 5
+    synonyms: tuple[str, ...] = ()
+    lean: float = 0.0
 
     def understood(self) -> Query:
         """The question as every later stage sees it: Unicode-normalised, spaces collapsed."""
-        return Query(
-            " ".join(unicodedata.normalize("NFKC", self.text).split()), self.scope, self.top_k
-        )
+        return replace(self, text=" ".join(unicodedata.normalize("NFKC", self.text).split()))
 
     def at(self, revision: int) -> Query:
         """The same question, pinned to a revision of its workspace."""
-        return Query(self.text, self.scope.at(revision), self.top_k)
+        return replace(self, scope=self.scope.at(revision))
 
 
 def query_text(raw: str) -> str:
@@ -99,6 +104,7 @@ class Meta:
     skipped: tuple[str, ...] = ()
     revision: int = 0
     config_version: int = 0
+    query: Understood | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from orchestrator.domain.documents import Chunk
+from orchestrator.domain.understanding import Understood
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +49,4 @@ class Retrieval:
 
     passages: Sequence[Passage]
     degraded: tuple[str, ...] = ()
+    understood: Understood | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Literal
 
@@ -20,21 +20,34 @@ _STRICT: Final = {"extra": "forbid"}
 class Fusion:
     """How two rankings become one: by rank (`rrf`) or by normalised score (`weighted`).
 
-    `weights` apply to both methods; `k` is reciprocal rank fusion's constant (Cormack et al.,
-    SIGIR 2009); `normalise` puts scores of different stages on one scale.
+    `dense` and `keyword` are weights, for both methods; `k` is reciprocal rank fusion's constant
+    (Cormack et al., SIGIR 2009); `normalise` puts scores of different stages on one scale. Of all
+    weight, `adaptive` moves at most to the side that the question's form speaks for: to keywords
+    for codes, quotes and names, to vectors for questions.
     """
 
     __pydantic_config__ = _STRICT
 
     method: Literal["rrf", "weighted"] = "weighted"
-    normalise: Literal["zscore", "minmax"] = "zscore"
+    normalise: Literal["zscore", "minmax", "distribution"] = "zscore"
     dense: float = 0.5
     keyword: float = 0.5
     k: int = 60
+    adaptive: float = 0.0
 
     def __post_init__(self) -> None:
         if min(self.dense, self.keyword) < 0 or self.dense + self.keyword == 0 or self.k < 1:
             raise ValueError("fusion weights must not be negative nor all zero, and k at least 1")
+        if not 0 <= self.adaptive <= 1:
+            raise ValueError("adaptive is a share of the weight, from 0 to 1")
+
+    def leaning(self, lean: float) -> Fusion:
+        """With weight moved to the keywords (`lean` to 1) or to the vectors (to -1)."""
+        moved = lean * self.adaptive * (self.dense + self.keyword)
+        if not moved:
+            return self
+        moved = min(moved, self.dense) if moved > 0 else max(moved, -self.keyword)
+        return replace(self, dense=self.dense - moved, keyword=self.keyword + moved)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +86,63 @@ class Reranking:
 
 
 @dataclass(frozen=True, slots=True)
+class Words:
+    """What keyword search knows a chunk by.
+
+    Each chunk of a document that has 2 to `whole` of them is found by the words of all; 1 is
+    never. Pieces of a short text say little alone of what it is about.
+    """
+
+    __pydantic_config__ = _STRICT
+
+    whole: int = 2
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.whole <= 8:
+            raise ValueError("documents are whole up to 1 to 8 chunks")
+
+
+@dataclass(frozen=True, slots=True)
+class Understanding:
+    """What is done to a question before it is searched; nothing by default.
+
+    `spelling` reads a word that nothing the caller may see holds as the nearest that something
+    does; `synonyms` are groups of names for one thing; `parts` searches a compound question for
+    each of its parts too.
+    """
+
+    __pydantic_config__ = _STRICT
+
+    spelling: bool = False
+    synonyms: tuple[tuple[str, ...], ...] = ()
+    parts: bool = False
+
+    def __post_init__(self) -> None:
+        if len(self.synonyms) > 1000 or any(len(group) < 2 for group in self.synonyms):
+            raise ValueError("synonyms are at most 1000 groups, each of two names or more")
+        if any(not name.strip() for group in self.synonyms for name in group):
+            raise ValueError("a synonym is not empty")
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What comes with a hit: nothing by default.
+
+    With `documents`, only the best so many are looked into, each for more of its chunks; with
+    `neighbours`, each hit is followed by so many chunks from before and after it.
+    """
+
+    __pydantic_config__ = _STRICT
+
+    documents: int = 0
+    neighbours: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.documents <= 100 or not 0 <= self.neighbours <= 3:
+            raise ValueError("a hit reaches over 0 to 100 documents, and 0 to 3 neighbours a side")
+
+
+@dataclass(frozen=True, slots=True)
 class WorkspaceConfig:
     """Which named backends serve a workspace, and how; `generation` counts re-indexings."""
 
@@ -88,6 +158,9 @@ class WorkspaceConfig:
     fusion: Fusion = Fusion()
     chunking: Chunking = Chunking()
     reranking: Reranking = Reranking()
+    words: Words = Words()
+    understanding: Understanding = Understanding()
+    reach: Reach = Reach()
     depth: int = 100
     generation: int = 1
 

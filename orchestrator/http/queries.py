@@ -84,6 +84,7 @@ async def search(body: SearchRequest, request: Request) -> Response:
             trace_id=trace_id(),
             timings_ms=timings,
             degraded=list(found.degraded),
+            query=found.understood,
         ),
     )
     return Response(response.model_dump_json(), media_type=JSON)

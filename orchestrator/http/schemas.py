@@ -15,6 +15,7 @@ from orchestrator.domain.filters import parse_filter
 from orchestrator.domain.identity import DEFAULT_WORKSPACE, Principal, Scope
 from orchestrator.domain.passages import StageScore
 from orchestrator.domain.quotas import Holding, Quota
+from orchestrator.domain.understanding import Understood
 from orchestrator.domain.workspaces import Workspace, WorkspaceConfig
 from orchestrator.indexing.projection import Audit
 
@@ -128,6 +129,7 @@ class SearchMeta(BaseModel):
     trace_id: str
     timings_ms: dict[str, float]
     degraded: list[str]
+    query: Understood | None = Field(None, description="What the question was understood as.")
 
 
 class SearchResponse(BaseModel):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
@@ -14,7 +14,7 @@ from orchestrator.domain.identity import Scope
 from orchestrator.domain.passages import Hit
 from orchestrator.indexing.roster import Roster
 from orchestrator.ports.arrays import Ids
-from orchestrator.ports.indexes import Index
+from orchestrator.ports.indexes import Index, Speller
 
 Content = TypeVar("Content")
 Question = TypeVar("Question")
@@ -60,6 +60,19 @@ class Projection(Generic[Content, Question]):
         """
         self._must_be_open()
         return await self._index.search(question, scope=scope, limit=limit)
+
+    async def near(
+        self, words: Sequence[str], *, scope: Scope, limit: int
+    ) -> Mapping[str, Sequence[int]]:
+        """`orchestrator.ports.indexes.Speller.near` of the index.
+
+        Raises:
+            Unavailable: when the index was closed meanwhile, or is no speller.
+        """
+        self._must_be_open()
+        if not isinstance(self._index, Speller):
+            raise Unavailable("spelling", "the keyword index finds no words by their spelling")
+        return await self._index.near(words, scope=scope, limit=limit)
 
     async def catch_up(self, roster: Roster) -> None:
         """Add what the roster has and the index lacks; remove what it has no more."""

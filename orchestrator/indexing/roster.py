@@ -31,6 +31,7 @@ REMEMBERED_BYTES: Final = 64_000_000
 """At most so much memory is kept for selections, but for the newest."""
 COLUMNS: Final = 32
 """Fields of metadata that filters asked for lately."""
+NEARBY: Final = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,6 +196,26 @@ class Roster:
             and not right.acl.isdisjoint(scope.principal.groups)
             and (scope.filters is None or scope.filters.matches(right.metadata))
         )
+
+    def around(self, chunk_id: int, scope: Scope, count: int) -> Sequence[int]:
+        """Up to `count` chunks before and after one, of its document, that the scope may see.
+
+        Chunks of one version are numbered in order, and looked for nearby: others may have been
+        published in between.
+        """
+        state = self._state
+        at = int(state.ids.searchsorted(chunk_id))
+        if not self.sees(chunk_id, scope):
+            return []
+        near = slice(max(0, at - NEARBY), at + NEARBY + 1)
+        same = (
+            (state.documents[near] == state.documents[at])
+            & (state.added[near] <= scope.revision)
+            & (state.removed[near] > scope.revision)
+        )
+        found: list[int] = state.ids[near][same].tolist()
+        place = found.index(chunk_id)
+        return found[max(0, place - count) : place] + found[place + 1 : place + 1 + count]
 
     def _granted(self, documents: Sequence[Rights]) -> _Rights:
         if not documents:

@@ -1,11 +1,11 @@
 """Indexes over one workspace's chunks: projections that can be thrown away and rebuilt."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 from orchestrator.domain.identity import Scope
 from orchestrator.domain.passages import Hit
@@ -80,6 +80,21 @@ VectorIndex = Index[Vector, Vector]
 
 KeywordIndex = Index[str, str]
 """Searched by any text, however malformed; a hit's score is positive, by the words shared."""
+
+
+@runtime_checkable
+class Speller(Protocol):
+    """What a keyword index also is where it finds words by how they are spelled."""
+
+    async def near(
+        self, words: Sequence[str], *, scope: Scope, limit: int
+    ) -> Mapping[str, Sequence[int]]:
+        """Of the words that no chunk of the scope holds, chunks of it with one spelled alike.
+
+        At most `limit` for each word; a word without any is left out. What the scope may not see
+        changes nothing.
+        """
+        ...
 
 
 Opened_co = TypeVar("Opened_co", covariant=True)

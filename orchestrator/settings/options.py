@@ -146,6 +146,28 @@ class FaissVectorOptions(Options):
     training_niceness: int = Field(default=10, ge=0, le=19)
 
 
+Language: TypeAlias = Literal[
+    "arabic",
+    "danish",
+    "dutch",
+    "english",
+    "finnish",
+    "french",
+    "german",
+    "greek",
+    "hungarian",
+    "italian",
+    "norwegian",
+    "portuguese",
+    "romanian",
+    "russian",
+    "spanish",
+    "swedish",
+    "tamil",
+    "turkish",
+]
+
+
 class RankBm25Options(Options):
     """Keywords in memory, by rank-bm25."""
 
@@ -153,9 +175,15 @@ class RankBm25Options(Options):
 
 
 class TantivyOptions(Options):
-    """Keywords in tantivy, below the data folder."""
+    """Keywords in tantivy, below the data folder; another `language` is another index.
+
+    Words that follow each other in a question count `proximity` times as much again where they
+    stand close together.
+    """
 
     kind: Literal["tantivy"]
+    language: Language = "english"
+    proximity: float = Field(default=0.0, ge=0.0, le=10.0)
 
 
 class MockRetrieverOptions(Options):

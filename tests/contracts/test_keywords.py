@@ -6,18 +6,23 @@ import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import tantivy
 from structlog.testing import capture_logs
 
 from adapters.keywords.rank_bm25 import RankBm25Store
-from adapters.keywords.tantivy import TantivyStore
+from adapters.keywords.tantivy import Reading, TantivyStore
 from adapters.retriever.mock import OverlapStore
 from orchestrator.contracts.indexes import KeptKeywordIndexContract, KeywordIndexContract
-from orchestrator.contracts.ledger import NOTHING, ids_of
+from orchestrator.contracts.ledger import GENERATION, NOTHING, WORKSPACE, Ledger, ids_of
+from orchestrator.contracts.spelling import SpellerContract
 from orchestrator.domain.errors import Unavailable
+from orchestrator.ports.indexes import IndexKey
+from orchestrator.settings.options import Language
+
+KEY = IndexKey(WORKSPACE, GENERATION)
 
 
 class TestRankBm25Keywords(KeywordIndexContract):
@@ -65,6 +70,74 @@ class TestOverlapIndex(KeywordIndexContract):
 
 
 class TestTantivyKeywords(KeywordIndexContract):
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> TantivyStore:
+        return TantivyStore(tmp_path)
+
+
+class TestTantivyWithPositions(KeywordIndexContract):
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> TantivyStore:
+        return TantivyStore(tmp_path, Reading(proximity=0.5))
+
+    async def test_words_that_stand_close_come_first(self, index, ledger):
+        apart, close = ids = ledger.publish(2)
+        texts = [
+            "The window of the office stays shut; a refund is paid at the desk on the floor.",
+            "The office has a refund window, and a desk stays on the floor; all is shut and paid.",
+        ]
+        await index.apply(ids_of(ids), texts, remove=NOTHING)
+
+        hits = await index.search("refund window", scope=ledger.scope(), limit=2)
+
+        assert [hit.chunk_id for hit in hits] == [close, apart]
+        assert hits[0].score > 1.2 * hits[1].score
+
+
+@pytest.mark.parametrize(
+    ("language", "asked", "held"),
+    [
+        ("german", "Wie lange gilt die Frist?", "Fristen gelten für Erstattungen."),
+        ("french", "remboursements", "Le remboursement est payé."),
+        ("spanish", "pagos", "El pago se hace hoy."),
+        ("greek", "πληρωμές", "Η πληρωμή έγινε."),
+    ],
+)
+async def test_a_language_has_its_own_stems(tmp_path, language, asked, held):
+    ledger, store = Ledger(), TantivyStore(tmp_path, Reading(language))
+    _, wanted = ids = ledger.publish(2)
+    async with store.open(KEY, ledger.roster, persist=True) as index:
+        await index.apply(ids_of(ids), ["Nothing of it.", held], remove=NOTHING)
+
+        hits = await index.search(asked, scope=ledger.scope(), limit=2)
+
+    assert [hit.chunk_id for hit in hits] == [wanted]
+
+
+async def test_every_language_of_the_settings_can_be_opened(tmp_path):
+    for language in get_args(Language):
+        store = TantivyStore(tmp_path, Reading(language))
+        async with store.open(KEY, Ledger().roster, persist=True) as index:
+            assert (await index.held()).tolist() == []
+
+
+async def test_another_reading_is_another_index_and_the_old_one_goes(tmp_path):
+    ledger = Ledger()
+    ids = ids_of(ledger.publish(1))
+    async with TantivyStore(tmp_path).open(KEY, ledger.roster, persist=True) as index:
+        await index.apply(ids, ["Refunds."], remove=NOTHING)
+    store = TantivyStore(tmp_path, Reading("german", 0.2))
+
+    async with store.open(KEY, ledger.roster, persist=True) as index:
+        held = await index.held()
+        before = len(list((tmp_path / KEY.workspace).iterdir()))
+        await store.prune(KEY.workspace)
+        after = len(list((tmp_path / KEY.workspace).iterdir()))
+
+    assert (held.tolist(), before, after) == ([], 2, 1)
+
+
+class TestTantivySpeller(SpellerContract):
     @pytest.fixture
     def store(self, tmp_path: Path) -> TantivyStore:
         return TantivyStore(tmp_path)

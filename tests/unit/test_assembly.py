@@ -13,10 +13,12 @@ from adapters.embedder.mock import MockEmbedder
 from adapters.generator.mock import MockGenerator
 from adapters.reranker.mock import MockReranker
 from adapters.reranker.none import NoReranker
+from orchestrator.answering.reaching import ReachingRetriever
 from orchestrator.answering.retrieval import HybridRetriever, SingleRetriever
 from orchestrator.assembly import KEPT, Assembly, Backends
 from orchestrator.domain.errors import Rejected
-from orchestrator.domain.workspaces import Reranking, WorkspaceConfig
+from orchestrator.domain.workspaces import Reach, Reranking, Understanding, WorkspaceConfig
+from orchestrator.indexing.roster import Roster
 from orchestrator.settings import STAGES, load
 from orchestrator.telemetry.metrics import Metrics
 from tests.builders import passage, question
@@ -32,6 +34,7 @@ class Shelf:
 
     def __init__(self):
         self.projections = Shelf.projections()
+        self.roster = Roster(1)
 
 
 @pytest.fixture
@@ -39,6 +42,7 @@ def assembly():
     settings = load(
         profile="mock",
         retriever={"kind": "hybrid"},
+        keywords={"kind": "tantivy"},
         retrievers={"words": {"kind": "keyword"}, "mocked": {"kind": "mock"}},
         reranker={"kind": "mock", "depth": 7},
         rerankers={"off": {"kind": "none"}},
@@ -66,8 +70,9 @@ def moment(shelf=None, version=1, **config):
     )
 
 
-def inside(timed):
-    return timed._inner
+def inside(retriever):
+    """What searches, without what times it and what understands the question first."""
+    return retriever._inner._inner
 
 
 def test_a_pipeline_is_what_the_configuration_names(assembly):
@@ -137,6 +142,31 @@ def test_a_configuration_that_names_what_is_not_there_is_refused(assembly, stage
 
     assert caught.value.detail.startswith(f"there is no {stage} named 'defualt'")
     assert (caught.value.code, caught.value.field) == ("unknown_backend", f"config.{stage}")
+
+
+def test_hits_reach_only_where_that_is_configured(assembly):
+    assert type(inside(assembly.retriever(moment(), None))) is HybridRetriever
+    reaching = inside(assembly.retriever(moment(reach=Reach(neighbours=1)), None))
+    assert type(reaching) is ReachingRetriever
+
+
+def test_words_are_spelled_only_where_that_is_configured(assembly):
+    assert assembly.retriever(moment(), None)._inner._spelling is None
+    how = Understanding(spelling=True)
+    assert assembly.retriever(moment(understanding=how), None)._inner._spelling is not None
+
+
+def test_spelling_is_refused_where_the_keyword_index_cannot_do_it():
+    settings = load(profile="mock", keywords={"kind": "rank-bm25"})
+    assembly = Assembly(settings, None, None, Metrics(CollectorRegistry()))
+
+    with pytest.raises(Rejected) as caught:
+        assembly.check(WorkspaceConfig(understanding=Understanding(spelling=True)))
+
+    assert (caught.value.code, caught.value.field) == (
+        "no_speller",
+        "config.understanding.spelling",
+    )
 
 
 def test_a_configuration_that_names_what_is_there_is_taken(assembly):

@@ -20,8 +20,11 @@ class Chunks(Protocol):
         """The chunks that readers of a live document now see, in order, after the id given."""
         ...
 
-    def texts(self, ids: Ids) -> AsyncIterator[tuple[Ids, Sequence[str]]]:
-        """What the keyword index holds of each chunk, in batches; absent where purged."""
+    def texts(self, ids: Ids, *, whole: int = 1) -> AsyncIterator[tuple[Ids, Sequence[str]]]:
+        """What the keyword index holds of each chunk, in batches; absent where purged.
+
+        Below a chunk of a document that has 2 to `whole` of them stand the texts of the others.
+        """
         ...
 
 

@@ -17,7 +17,12 @@ from orchestrator.domain.workspaces import Fusion
 RRF = Fusion(method="rrf")
 MINMAX = Fusion(method="weighted", normalise="minmax")
 ZSCORE = Fusion(method="weighted", normalise="zscore")
-METHODS = pytest.mark.parametrize("fusion", [RRF, MINMAX, ZSCORE], ids=["rrf", "minmax", "zscore"])
+DISTRIBUTION = Fusion(method="weighted", normalise="distribution")
+METHODS = pytest.mark.parametrize(
+    "fusion",
+    [RRF, MINMAX, ZSCORE, DISTRIBUTION],
+    ids=["rrf", "minmax", "zscore", "distribution"],
+)
 
 DENSE = [Hit(1, 0.9), Hit(2, 0.7), Hit(3, 0.5)]
 KEYWORD = [Hit(3, 12.0), Hit(1, 8.0), Hit(4, 4.0)]
@@ -235,3 +240,46 @@ def test_alone_scores_lie_between_zero_and_one_in_the_same_order(hits, stage):
     assert order(found) == [hit.chunk_id for hit in hits]
     assert all(0 <= one.score <= 1 for one in found)
     assert [one.score for one in found] == sorted((one.score for one in found), reverse=True)
+
+
+def test_a_distribution_puts_three_deviations_around_the_mean_between_0_and_1():
+    found = fuse(BOTH, DISTRIBUTION, limit=10)
+
+    # as z-scores, three hits lie at q, 0 and -q with q = sqrt(3/2): (z + 3) / 6; what a stage did
+    # not find lies three deviations below, at 0
+    q = math.sqrt(1.5)
+    assert {one.chunk_id: one.score for one in found} == {
+        1: pytest.approx(((q + 3) / 6 + 0.5) / 2),
+        3: pytest.approx(((-q + 3) / 6 + (q + 3) / 6) / 2),
+        2: pytest.approx(0.25),
+        4: pytest.approx((-q + 3) / 12),
+    }
+
+
+def test_hits_beyond_three_deviations_keep_their_order_though_none_is_above_1():
+    rest = [Hit(chunk_id, 0.0) for chunk_id in range(3, 200)]
+    far = [Hit(1, 1000.0), Hit(2, 900.0), *rest]
+
+    found = fuse({"dense": far, "keyword": far}, DISTRIBUTION, limit=3)
+
+    assert order(found) == [1, 2, 3]
+    assert [one.score for one in found[:2]] == [1.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("lean", "dense", "keyword"),
+    [(1.0, 0.3, 0.7), (0.5, 0.4, 0.6), (0.0, 0.5, 0.5), (-0.5, 0.6, 0.4), (-1.0, 0.7, 0.3)],
+)
+def test_weight_leans_as_far_as_the_question_and_the_configuration_say(lean, dense, keyword):
+    leaning = Fusion(adaptive=0.2).leaning(lean)
+
+    assert (leaning.dense, leaning.keyword) == pytest.approx((dense, keyword))
+
+
+def test_by_default_no_weight_leans():
+    assert Fusion().leaning(1.0) == Fusion()
+
+
+def test_no_weight_leans_below_nothing():
+    assert Fusion(dense=0.1, keyword=0.9, adaptive=1.0).leaning(1.0).dense == 0.0
+    assert Fusion(dense=0.9, keyword=0.1, adaptive=1.0).leaning(-1.0).keyword == 0.0

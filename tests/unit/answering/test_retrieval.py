@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -179,3 +180,27 @@ async def test_the_keyword_side_searches_by_the_questions_words():
 
     assert hits == KEYWORD
     assert index.asked == [("four", query.scope, 2)]
+
+
+async def test_synonyms_are_looked_for_by_words_and_not_by_meaning():
+    asked = []
+
+    class Words:
+        async def search(self, text, **_):
+            asked.append(text)
+            return []
+
+    query = replace(question("PTO"), synonyms=("paid time off", "leave"))
+    await keyword_side(Words())(query, 5)
+
+    assert asked == ["PTO paid time off leave"]
+
+
+async def test_a_question_that_leans_moves_the_weights():
+    fusion = Fusion(normalise="minmax", adaptive=0.5)
+    retriever = hybrid(side(DENSE), side(KEYWORD), fusion=fusion)
+
+    words = await retriever.retrieve(replace(question(), lean=1.0), limit=3)
+    meaning = await retriever.retrieve(replace(question(), lean=-1.0), limit=3)
+
+    assert (ids(words)[0], ids(meaning)[0]) == (2, 1)
