@@ -34,6 +34,7 @@ from orchestrator.settings import Settings, options
 from orchestrator.settings.tree import profiles_folder
 from orchestrator.telemetry.metrics import Metrics
 from orchestrator.telemetry.observer import Telemetry
+from orchestrator.telemetry.recorder import Recorder
 from orchestrator.workforce import Workforce
 
 
@@ -60,6 +61,7 @@ class Application:
     housekeeping: Housekeeping
     health: Health
     metrics: Metrics
+    recorder: Recorder
     persists: bool
 
     @property
@@ -116,7 +118,7 @@ def _assembled(parts: Parts, stack: AsyncExitStack) -> Application:
         library=library,
         assembly=assembly,
         backends=parts.backends,
-        answering=Answering(library, assembly.pipeline, assembly.retriever),
+        answering=Answering(library, assembly.pipeline, assembly.retriever, assembly.words),
         ingestion=ingestion,
         intake=_intake(parts, ingestion, runner),
         withdrawals=withdrawals,
@@ -130,6 +132,12 @@ def _assembled(parts: Parts, stack: AsyncExitStack) -> Application:
         housekeeping=Housekeeping(purger, library, stores.lease),
         health=_health(parts, library),
         metrics=telemetry.metrics,
+        recorder=Recorder(
+            stores.catalog.analytics,
+            stores.catalog.workspaces,
+            settings.analytics,
+            telemetry.metrics,
+        ),
         persists=stores.lease.held,
     )
 

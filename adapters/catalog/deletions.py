@@ -22,6 +22,7 @@ from adapters.catalog.schema import (
     holdings,
     jobs,
     replies,
+    search_counts,
     sketches,
     vectors,
     versions,
@@ -135,6 +136,7 @@ class SqlDeletions:
                 holdings,
                 batches,
                 replies,
+                search_counts,
             ):
                 await connection.execute(delete(table).where(table.c.workspace == uid))
             await connection.execute(delete(workspaces).where(workspaces.c.uid == uid))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import text
 
+from adapters.catalog.analytics import SqlAnalytics
 from adapters.catalog.batches import SqlBatches, SqlErrands
 from adapters.catalog.chunks import SqlChunks, SqlVectors
 from adapters.catalog.database import Database
@@ -30,6 +31,7 @@ class SqlCatalog:
         self.batches = SqlBatches(database)
         self.errands = SqlErrands(database)
         self.replies = SqlReplies(database)
+        self.analytics = SqlAnalytics(database)
 
     async def ping(self) -> None:
         """Read one constant."""

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.catalog.database import Database
 from adapters.catalog.schema import changes, chunks, configurations, documents, workspaces
 from orchestrator.domain.errors import Conflict, NotFound
+from orchestrator.domain.history import Version
 from orchestrator.domain.workspaces import Workspace, WorkspaceConfig
 
 _CONFIG = TypeAdapter(WorkspaceConfig)
@@ -71,7 +72,9 @@ class SqlWorkspaces:
         async with self._database.read() as connection:
             return {row.uid: row.revision for row in await connection.execute(live)}
 
-    async def configure(self, name: str, config: WorkspaceConfig, *, expected: int) -> Workspace:
+    async def configure(
+        self, name: str, config: WorkspaceConfig, *, expected: int, by: str | None = None
+    ) -> Workspace:
         """Append a version; what documents were indexed with must stay as it was."""
         async with self._database.write() as connection:
             row = (await connection.execute(_live(name))).first()
@@ -90,7 +93,7 @@ class SqlWorkspaces:
                     "configuration on an empty workspace and ingest there",
                     code="needs_reindexing",
                 )
-            await _store(connection, now.uid, expected + 1, config)
+            await _store(connection, now.uid, expected + 1, config, by)
             await connection.execute(
                 update(workspaces)
                 .where(workspaces.c.uid == now.uid)
@@ -109,6 +112,25 @@ class SqlWorkspaces:
         async with self._database.read() as connection:
             rows = await connection.execute(query)
             return {row.version: _config(row.body) for row in rows}
+
+    async def history(self, name: str) -> Sequence[Version]:
+        """Read the rows whole."""
+        workspace = await self.get(name)
+        query = (
+            select(configurations)
+            .where(configurations.c.workspace == workspace.uid)
+            .order_by(configurations.c.version.desc())
+        )
+        async with self._database.read() as connection:
+            return [
+                Version(
+                    row.version,
+                    _config(row.body),
+                    datetime.fromtimestamp(row.created_at, UTC),
+                    row.created_by,
+                )
+                for row in await connection.execute(query)
+            ]
 
 
 async def advance(connection: AsyncConnection, uid: str, kind: str, document_id: str | None) -> int:
@@ -143,11 +165,19 @@ def _live(name: str | None = None) -> Select[Any]:
 
 
 async def _store(
-    connection: AsyncConnection, uid: str, version: int, config: WorkspaceConfig
+    connection: AsyncConnection,
+    uid: str,
+    version: int,
+    config: WorkspaceConfig,
+    by: str | None = None,
 ) -> None:
     await connection.execute(
         insert(configurations).values(
-            workspace=uid, version=version, body=asdict(config), created_at=time.time()
+            workspace=uid,
+            version=version,
+            body=asdict(config),
+            created_at=time.time(),
+            created_by=by,
         )
     )
 

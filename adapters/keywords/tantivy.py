@@ -191,6 +191,11 @@ class TantivyKeywords:
         """By Levenshtein automata over stems: one change, or two of eight letters and more."""
         return await _on(self._searching, lambda: self._near(words, scope, limit))
 
+    def terms(self, text: str) -> Sequence[str]:
+        """What the analyser of the index makes of it."""
+        found: list[str] = self._reading.analyzer.analyze(text.encode("utf-8", "replace").decode())
+        return found
+
     async def save(self) -> None:
         """Commits are durable already."""
 

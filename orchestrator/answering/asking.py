@@ -34,7 +34,12 @@ class UnderstandingRetriever:
         )
         missing = (*degraded, *(name for one in retrievals for name in one.degraded))
         passages = joined([one.passages for one in retrievals], limit=limit)
-        return Retrieval(passages, tuple(dict.fromkeys(missing)), found)
+        return replace(
+            retrievals[0],
+            passages=passages,
+            degraded=tuple(dict.fromkeys(missing)),
+            understood=found,
+        )
 
     async def _understood(self, query: Query) -> tuple[Understood, tuple[str, ...]]:
         corrections: tuple[Correction, ...] = ()
@@ -72,5 +77,5 @@ def joined(rankings: Sequence[Sequence[Passage]], *, limit: int) -> Sequence[Pas
                 f"part {number}": StageScore(one.score, rank),
             }
             score = max(one.score, known.score) if known else one.score
-            best[one.chunk.id] = Passage(one.chunk, score, stages)
+            best[one.chunk.id] = replace(known or one, score=score, stages=stages)
     return sorted(best.values(), key=lambda one: (-one.score, one.chunk.id))[:limit]

@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 from adapters.keywords.rank_bm25 import RankBm25Store
 from adapters.keywords.tantivy import Reading, TantivyStore
 from adapters.retriever.mock import OverlapStore
+from orchestrator.contracts.analysing import AnalystContract
 from orchestrator.contracts.indexes import KeptKeywordIndexContract, KeywordIndexContract
 from orchestrator.contracts.ledger import GENERATION, NOTHING, WORKSPACE, Ledger, ids_of
 from orchestrator.contracts.spelling import SpellerContract
@@ -46,6 +47,18 @@ class TestRankBm25Keywords(KeywordIndexContract):
 
         hits = await index.search(question, scope=ledger.scope(), limit=1)
         assert [hit.chunk_id for hit in hits] == [new]
+
+
+class TestRankBm25Analyst(AnalystContract):
+    @pytest.fixture
+    def store(self) -> RankBm25Store:
+        return RankBm25Store()
+
+
+class TestTantivyAnalyst(AnalystContract):
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> TantivyStore:
+        return TantivyStore(tmp_path)
 
 
 class SlowStarter(ThreadPoolExecutor):

@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from orchestrator.ports.catalog.analytics import Analytics
 from orchestrator.ports.catalog.batches import Batches, Errands
 from orchestrator.ports.catalog.chunks import Chunks, VectorTable
 from orchestrator.ports.catalog.deletions import Deletions, Unpurged, Withdrawn
@@ -21,6 +22,7 @@ from orchestrator.ports.health import Pingable
 
 __all__ = [
     "EVERYTHING",
+    "Analytics",
     "Arrival",
     "Batches",
     "Catalog",
@@ -98,4 +100,9 @@ class Catalog(Pingable, Protocol):
     @property
     def replies(self) -> Replies:
         """Answers to requests that may be repeated."""
+        ...
+
+    @property
+    def analytics(self) -> Analytics:
+        """Counts of searches."""
         ...
