@@ -75,7 +75,7 @@ VARIANTS = {
     "fusion: adaptive .1": Variant({"fusion": Fusion(adaptive=0.1)}),
     "fusion: adaptive .2": Variant({"fusion": Fusion(adaptive=0.2)}),
     "spelling": Variant({"understanding": SPELLED}),
-    "parts": Variant({"understanding": Understanding(parts=True)}),
+    "compound questions whole": Variant({"understanding": Understanding(parts=False)}),
     "10 documents first": Variant({"reach": Reach(documents=10)}),
     "1 neighbour": Variant({"reach": Reach(neighbours=1)}),
     MISSPELLED: Variant({}, swapped),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final
 
@@ -38,6 +38,7 @@ from orchestrator.ports.generator import Generator
 from orchestrator.ports.indexes import IndexKey, KeywordStore, VectorStore
 from orchestrator.ports.reranker import Reranker
 from orchestrator.ports.retriever import Retriever
+from orchestrator.ports.rewriter import Rewriter
 from orchestrator.settings import STAGES, Settings
 from orchestrator.settings.changing import changed
 from orchestrator.settings.explain import did_you_mean
@@ -53,7 +54,10 @@ KEPT: Final = 1024
 
 @dataclass(frozen=True, slots=True)
 class Backends:
-    """Every open backend by its name; `overlap` is the mock retriever's own index."""
+    """Every open backend by its name; `overlap` is the mock retriever's own index.
+
+    `rewriters` are those of the generators that are language models.
+    """
 
     caches: Mapping[str, Cache]
     embedders: Mapping[str, Embedder]
@@ -62,6 +66,7 @@ class Backends:
     rerankers: Mapping[str, Reranker]
     generators: Mapping[str, Generator]
     overlap: KeywordStore | None
+    rewriters: Mapping[str, Rewriter] = field(default_factory=dict)
 
 
 class Assembly:
@@ -107,6 +112,13 @@ class Assembly:
                 )
         if config.understanding.spelling:
             self._check_spelling(config)
+        if config.understanding.rewrites and config.generator not in self._backends.rewriters:
+            raise Rejected(
+                f"generator '{config.generator}' is no language model: it can neither paraphrase "
+                "a question nor imagine its answer",
+                code="no_rewriter",
+                field="config.understanding",
+            )
         return config
 
     def _check_spelling(self, config: WorkspaceConfig) -> None:
@@ -140,7 +152,9 @@ class Assembly:
                 vectors.open(key, shelf.roster, persist=persist)
             )
             source: Source = lambda ids: self._catalog.vectors.vectors(embedder.digest, ids)  # noqa: E731
-            shelf.projections[_vectors(config)] = Projection(index, source)
+            shelf.projections[_vectors(config)] = Projection(
+                index, source, shared=vectors.shared, persists=persist
+            )
         whole = config.words.whole
         stores = {_keywords(config): (self._backends.keywords[config.keywords], whole)}
         if self._backends.overlap:
@@ -152,7 +166,10 @@ class Assembly:
                     store.open(key, shelf.roster, persist=persist)
                 )
                 shelf.projections[role] = Projection(
-                    words, partial(self._catalog.chunks.texts, whole=whole)
+                    words,
+                    partial(self._catalog.chunks.texts, whole=whole),
+                    shared=store.shared,
+                    persists=persist,
                 )
 
     def retriever(self, moment: Moment, mode: Mode | None) -> Retriever:
@@ -179,7 +196,12 @@ class Assembly:
             found = ReachingRetriever(found, config.reach, shelf.roster.around, read)
         spelling = Spelling(partial(_near, shelf.projections[_keywords(config)]), read)
         how = config.understanding
-        asked = UnderstandingRetriever(found, how, spelling if how.spelling else None)
+        asked = UnderstandingRetriever(
+            found,
+            how,
+            spelling if how.spelling else None,
+            self._backends.rewriters[config.generator] if how.rewrites else None,
+        )
         return TimedRetriever(asked, self._metrics.stage_seconds)
 
     def pipeline(self, moment: Moment) -> Pipeline:

@@ -30,6 +30,7 @@ from orchestrator.settings.extras import extra as _extra
 if TYPE_CHECKING:
     from adapters.catalog.database import Database
     from adapters.embedder.openai import Model
+    from adapters.milvus import Milvus
 
 MOCK_DIGEST = "mock-"
 """How the digests of mock embedders begin."""
@@ -208,8 +209,10 @@ async def open_queue(
     assert_never(chosen)
 
 
-def open_vectors(chosen: options.VectorOptions, name: str, settings: Settings) -> VectorStore:
-    """A vector store; each name has a folder of its own."""
+def open_vectors(
+    chosen: options.VectorOptions, name: str, settings: Settings, stack: AsyncExitStack
+) -> VectorStore:
+    """A vector store, each name with a folder of its own; no server is asked until it is used."""
     match chosen:
         case options.MemoryVectorOptions():
             from adapters.vectors.memory import MemoryVectorStore
@@ -224,21 +227,67 @@ def open_vectors(chosen: options.VectorOptions, name: str, settings: Settings) -
                 niceness=chosen.training_niceness,
             )
             return FaissStore(settings.indexes_dir / f"faiss-{name}", training)
+        case options.MilvusVectorOptions():
+            return _milvus_vectors(chosen, stack)
+        case options.PgVectorOptions():
+            return _pgvector(chosen, stack)
     assert_never(chosen)
 
 
-def open_keywords(chosen: options.KeywordOptions, name: str, settings: Settings) -> KeywordStore:
-    """A keyword store; each name has a folder of its own."""
+def _milvus_vectors(chosen: options.MilvusVectorOptions, stack: AsyncExitStack) -> VectorStore:
+    milvus = _milvus(chosen, stack)
+    from adapters.vectors.milvus import MilvusVectorStore, VectorIndexing
+
+    hnsw = {"M": chosen.m, "efConstruction": chosen.ef_construction}, {"ef": chosen.ef}
+    build, search = {
+        "hnsw": hnsw,
+        "ivf_flat": ({"nlist": chosen.nlist}, {"nprobe": chosen.nprobe}),
+        "ivf_sq8": ({"nlist": chosen.nlist}, {"nprobe": chosen.nprobe}),
+    }.get(chosen.index, ({}, {}))
+    indexing = VectorIndexing(
+        chosen.index.upper(), build, search, consistency=chosen.consistency.capitalize()
+    )
+    return MilvusVectorStore(milvus, chosen.prefix, indexing)
+
+
+def _pgvector(chosen: options.PgVectorOptions, stack: AsyncExitStack) -> VectorStore:
+    with _extra("pgvector"):
+        from adapters.vectors.pgvector import PgVectorStore, Postgres, TableIndexing
+
+    build, search = {
+        "hnsw": (
+            {"m": chosen.m, "ef_construction": chosen.ef_construction},
+            {"ef_search": chosen.ef_search},
+        ),
+        "ivfflat": ({"lists": chosen.lists}, {"probes": chosen.probes}),
+    }.get(chosen.index, ({}, {}))
+    postgres = Postgres(str(chosen.url.get_secret_value()), timeout_s=chosen.timeout_s)
+    stack.push_async_callback(postgres.close)
+    return PgVectorStore(postgres, TableIndexing(chosen.index, build, search, exact=chosen.exact))
+
+
+def open_keywords(
+    chosen: options.KeywordOptions, name: str, settings: Settings, stack: AsyncExitStack
+) -> KeywordStore:
+    """A keyword store, each name with a folder of its own; no server is asked until it is used."""
     match chosen:
         case options.RankBm25Options():
             from adapters.keywords.rank_bm25 import RankBm25Store
 
             return RankBm25Store()
         case options.TantivyOptions():
-            from adapters.keywords.tantivy import Reading, TantivyStore
+            from adapters.keywords.reading import Reading
+            from adapters.keywords.tantivy import TantivyStore
 
             reading = Reading(chosen.language, chosen.proximity)
             return TantivyStore(settings.indexes_dir / f"tantivy-{name}", reading)
+        case options.MilvusKeywordOptions():
+            milvus = _milvus(chosen, stack)
+            from adapters.keywords.milvus import MilvusKeywordStore
+
+            return MilvusKeywordStore(
+                milvus, chosen.prefix, consistency=chosen.consistency.capitalize()
+            )
     assert_never(chosen)
 
 
@@ -359,6 +408,16 @@ def _served(chosen: options.OpenAIEmbedderOptions) -> Model:
         passage_prompt=chosen.passage_prompt,
         counter=read_counter(chosen.tokenizer) if chosen.tokenizer else guessed,
     )
+
+
+def _milvus(chosen: options.MilvusOptions, stack: AsyncExitStack) -> Milvus:
+    with _extra("milvus"):
+        from adapters.milvus import Access, Milvus
+
+    token = _revealed(chosen.token) or ""
+    milvus = Milvus(Access(chosen.uri, token, chosen.database, timeout_s=chosen.timeout_s))
+    stack.push_async_callback(milvus.close)
+    return milvus
 
 
 def _kafka(chosen: options.KafkaQueueOptions) -> Mapping[str, str]:

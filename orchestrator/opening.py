@@ -22,6 +22,7 @@ from orchestrator.domain.errors import Misconfigured
 from orchestrator.ports.blobs import BlobStore
 from orchestrator.ports.catalog import Catalog
 from orchestrator.ports.queue import Queue
+from orchestrator.ports.rewriter import Rewriter
 from orchestrator.ports.scanner import Scanner
 from orchestrator.ports.web import Places, Web
 from orchestrator.settings import Settings, options
@@ -142,6 +143,10 @@ async def _open_backends(settings: Settings, stack: AsyncExitStack, metrics: Met
         name: TimedEmbedder(await backends.open_embedder(chosen, settings, stack), watch)
         for name, chosen in settings.named("embedder").items()
     }
+    generators = {
+        name: backends.open_generator(chosen, embedders)
+        for name, chosen in settings.named("generator").items()
+    }
     return Backends(
         caches={
             name: TimedCache(await backends.open_cache(chosen, stack), watch)
@@ -149,22 +154,20 @@ async def _open_backends(settings: Settings, stack: AsyncExitStack, metrics: Met
         },
         embedders=embedders,
         vectors={
-            name: backends.open_vectors(chosen, name, settings)
+            name: backends.open_vectors(chosen, name, settings, stack)
             for name, chosen in settings.named("vectors").items()
         },
         keywords={
-            name: backends.open_keywords(chosen, name, settings)
+            name: backends.open_keywords(chosen, name, settings, stack)
             for name, chosen in settings.named("keywords").items()
         },
         rerankers={
             name: TimedReranker(await backends.open_reranker(chosen, stack), watch)
             for name, chosen in settings.named("reranker").items()
         },
-        generators={
-            name: TimedGenerator(backends.open_generator(chosen, embedders), watch)
-            for name, chosen in settings.named("generator").items()
-        },
+        generators={name: TimedGenerator(one, watch) for name, one in generators.items()},
         overlap=OverlapStore() if mocked else None,
+        rewriters={name: one for name, one in generators.items() if isinstance(one, Rewriter)},
     )
 
 

@@ -29,6 +29,7 @@ from orchestrator.ingestion.withdrawal import Withdrawals
 from orchestrator.ingestion.worker import Worker
 from orchestrator.opening import Parts, open_parts
 from orchestrator.ports.catalog import Catalog
+from orchestrator.ports.health import Pingable
 from orchestrator.ports.queue import Queue
 from orchestrator.settings import Settings, options
 from orchestrator.settings.tree import profiles_folder
@@ -232,8 +233,19 @@ def _health(parts: Parts, library: Library) -> Health:
             "scanner": parts.scanner,
             "queue": stores.queue,
             "ingestion": parts.telemetry,
+            **_by_stage("vectors", parts.backends.vectors),
+            **_by_stage("keywords", parts.backends.keywords),
         },
     )
+
+
+def _by_stage(stage: str, stores: Mapping[str, object]) -> Mapping[str, object]:
+    """The stores that have a server behind them, as health names them."""
+    return {
+        stage if name == "default" else f"{stage}:{name}": store
+        for name, store in stores.items()
+        if isinstance(store, Pingable)
+    }
 
 
 def _check_defaults(settings: Settings, assembly: Assembly) -> None:

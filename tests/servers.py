@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.builders import free_port
+from tests.milvus import MilvusServer
 
 START_S = 10.0
 NewCluster = Callable[[], dict[str, str]]
@@ -52,6 +53,17 @@ def postgresql() -> Iterator[Any]:
 def postgresql_url(postgresql: Any) -> str:
     """Its first database."""
     return str(postgresql.get_uri())
+
+
+@pytest.fixture(scope="session")
+def milvus_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real Milvus server, stopped at the end."""
+    server = MilvusServer(tmp_path_factory.mktemp("milvus"))
+    try:
+        server.start()
+        yield server.uri
+    finally:
+        server.kill()
 
 
 @pytest.fixture(scope="session")

@@ -90,6 +90,8 @@ def _build(texts: dict[int, list[str]]) -> _Built:
 class RankBm25Store:
     """`orchestrator.ports.indexes.KeywordStore` of indexes in memory."""
 
+    shared = False
+
     @asynccontextmanager
     async def open(
         self, key: IndexKey, visibility: Visibility, *, persist: bool

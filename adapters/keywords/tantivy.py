@@ -11,31 +11,18 @@ import zlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, nullcontext
-from dataclasses import dataclass, replace
-from functools import cache
-from itertools import pairwise
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import structlog
-from tantivy import (
-    Filter,
-    Index,
-    Occur,
-    Query,
-    Schema,
-    SchemaBuilder,
-    Searcher,
-    TextAnalyzer,
-    TextAnalyzerBuilder,
-    Tokenizer,
-)
+from tantivy import Index, Occur, Query, Searcher
 
-from adapters.analysis import STOP_WORDS
 from adapters.folders import IndexFolders
-from adapters.masks import Masks
+from adapters.keywords.reading import ENGLISH, SCHEMA, Reading
+from adapters.masks import Mask, Masks
 from adapters.scratch import scratch
 from orchestrator.domain.errors import Unavailable
 from orchestrator.domain.identity import Scope
@@ -54,85 +41,8 @@ DAMAGE: Final = (OSError, ValueError, KeyError, TypeError, AttributeError)
 """What reading damaged files may raise, tantivy's own errors (ValueError) among them."""
 BUSY: Final = "LockBusy"
 """How tantivy says that an index has a writer already, which is no damage."""
-MAX_QUERY_TERMS: Final = 256
 LONG_WORD: Final = 8
 """A word of so many letters may be misspelled in two of them."""
-
-SCHEMA: Final = (
-    SchemaBuilder()
-    .add_integer_field("id", indexed=True, fast=True)
-    .add_text_field("text", tokenizer_name="english", index_option="freq")
-    .build()
-)
-STOPPED: Final = frozenset(
-    "danish dutch finnish french german hungarian italian norwegian portuguese russian spanish "
-    "swedish".split()
-)
-"""The languages whose stop words tantivy has; of others, all words count."""
-PAIRS: Final = 16
-SLOP: Final = 2
-"""So many pairs of a question's words gain where they stand close, with so many words between."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """How texts and questions are read: a language's stems, without its stop words.
-
-    Two words that follow each other in the question count `proximity` times as much again where
-    they stand close to each other; 0 keeps no positions, in half of the room.
-    """
-
-    language: str = "english"
-    proximity: float = 0.0
-
-    def key(self, key: IndexKey) -> IndexKey:
-        """What is read in another way is another index."""
-        if self.schema is SCHEMA:
-            return key
-        how = f"{self.language}{' with positions' if self.proximity else ''}"
-        return replace(key, model=f"{key.model} {how}")
-
-    @property
-    def schema(self) -> Schema:
-        """The fields of the index."""
-        if self.language == "english" and not self.proximity:
-            return SCHEMA
-        return _schema(self.language, positions=self.proximity > 0)
-
-    @property
-    def analyzer(self) -> TextAnalyzer:
-        """What texts and questions are made words by."""
-        return _analyzer(self.language)
-
-
-@cache
-def _schema(language: str, *, positions: bool) -> Schema:
-    return (
-        SchemaBuilder()
-        .add_integer_field("id", indexed=True, fast=True)  # first, as in SCHEMA: `_within`
-        .add_text_field(
-            "text",
-            tokenizer_name=language,
-            index_option="position" if positions else "freq",
-        )
-        .build()
-    )
-
-
-@cache
-def _analyzer(language: str) -> TextAnalyzer:
-    builder = (
-        TextAnalyzerBuilder(Tokenizer.simple())
-        .filter(Filter.remove_long(64))
-        .filter(Filter.lowercase())
-    )
-    if language == "english":
-        builder = builder.filter(Filter.ascii_fold())
-        builder = builder.filter(Filter.custom_stopword(sorted(STOP_WORDS)))
-    elif language in STOPPED:
-        builder = builder.filter(Filter.stopword(language))
-    return builder.filter(Filter.stemmer(language)).build()
-
 
 SPARE: Final = 50
 FURTHER: Final = 8
@@ -156,9 +66,9 @@ class TantivyKeywords:
         self, index: Index, folder: Path, visibility: Visibility, reading: Reading
     ) -> None:
         index.register_tokenizer(reading.language, reading.analyzer)
+        self._reading = reading
         self._index = index
         self._folder = folder
-        self._reading = reading
         self._visibility = visibility
         self._masks = Masks()
         self._changing = ThreadPoolExecutor(1, thread_name_prefix="tantivy write")
@@ -193,8 +103,7 @@ class TantivyKeywords:
 
     def terms(self, text: str) -> Sequence[str]:
         """What the analyser of the index makes of it."""
-        found: list[str] = self._reading.analyzer.analyze(text.encode("utf-8", "replace").decode())
-        return found
+        return self._reading.words(text)
 
     async def save(self) -> None:
         """Commits are durable already."""
@@ -220,54 +129,27 @@ class TantivyKeywords:
 
     def _search(self, question: str, scope: Scope, limit: int) -> Sequence[Hit]:
         view = self._view
-        question = question.encode("utf-8", "replace").decode()  # half a character is none
-        words = self._reading.analyzer.analyze(question)
+        words = self._reading.words(question)
         allowed = self._masks.allowed(view.ids, self._visibility.select(scope))
-        seen = int(np.count_nonzero(allowed))
-        if not words or not seen:
+        if not words or not allowed.any():
             return []
-        any_word = Query.boolean_query(
-            [(Occur.Should, one) for one in (*self._words(words), *self._pairs(words))]
-        )
-        if seen == len(allowed):
-            return _hits(*_ranked(view, any_word, limit))
-        wanted = limit + SPARE + limit * len(allowed) // seen
-        if seen * TERM_COST < wanted:
-            return _hits(*_ranked(view, _within(any_word, view.ids[allowed]), limit))
-        while True:
-            ids, scores = _ranked(view, any_word, wanted)
-            shown = allowed[np.searchsorted(view.ids, ids)]
-            if np.count_nonzero(shown) >= limit or len(ids) < wanted:
-                return _hits(ids[shown][:limit], scores[shown][:limit])
-            wanted *= FURTHER
-
-    def _words(self, words: Sequence[str]) -> list[Query]:
-        return [self._term(word) for word in list(dict.fromkeys(words))[:MAX_QUERY_TERMS]]
-
-    def _pairs(self, words: Sequence[str]) -> list[Query]:
-        gain, schema = self._reading.proximity, self._reading.schema
-        if not gain:
-            return []
-        pairs = [pair for pair in dict.fromkeys(pairwise(words)) if pair[0] != pair[1]]
-        return [
-            Query.boost_query(Query.phrase_query(schema, "text", list(pair), SLOP), gain)
-            for pair in pairs[:PAIRS]
-        ]
-
-    def _term(self, word: str) -> Query:
-        return Query.term_query(self._reading.schema, "text", word, "freq")
+        return _hits(*_best(view, self._reading.any_of(words), allowed, limit))
 
     def _near(self, words: Sequence[str], scope: Scope, limit: int) -> Mapping[str, Sequence[int]]:
         view = self._view
-        seen = view.ids[self._masks.allowed(view.ids, self._visibility.select(scope))]
+        allowed = self._masks.allowed(view.ids, self._visibility.select(scope))
         found: dict[str, Sequence[int]] = {}
-        for word in words if len(seen) else ():
-            stems = self._reading.analyzer.analyze(word.encode("utf-8", "replace").decode())
-            if len(stems) != 1 or _holding(view, self._term(stems[0]), seen, 1):
+
+        def holding(query: Query, count: int) -> Sequence[int]:
+            ids: list[int] = _best(view, query, allowed, count)[0].tolist()
+            return ids
+
+        for word in words if allowed.any() else ():
+            stems = self._reading.words(word)
+            if len(stems) != 1 or holding(self._reading.term(stems[0]), 1):
                 continue
             for changes in range(1, 3 if len(word) >= LONG_WORD else 2):
-                alike = Query.fuzzy_term_query(self._reading.schema, "text", stems[0], changes)
-                if chunks := _holding(view, alike, seen, limit):
+                if chunks := holding(self._reading.alike(stems[0], changes), limit):
                     found[word] = chunks
                     break
         return found
@@ -279,7 +161,9 @@ class TantivyStore:
     tantivy allows one writer: a process without the lease works on a copy made of hard links.
     """
 
-    def __init__(self, folder: Path, reading: Reading = Reading()) -> None:
+    shared = False
+
+    def __init__(self, folder: Path, reading: Reading = ENGLISH) -> None:
         self._folders = IndexFolders(folder)
         self._reading = reading
 
@@ -324,18 +208,29 @@ def _stored(searcher: Searcher) -> Ids:
     return np.sort(np.array(ids, np.int64))
 
 
+def _best(
+    view: _View, query: Query, allowed: Mask, limit: int
+) -> tuple[Ids, npt.NDArray[np.float64]]:
+    """The best `limit` of what is allowed: few are named to tantivy, of many more are ranked."""
+    seen = int(np.count_nonzero(allowed))
+    if seen == len(allowed):
+        return _ranked(view, query, limit)
+    wanted = limit + SPARE + limit * len(allowed) // seen
+    if seen * TERM_COST < wanted:
+        return _ranked(view, _within(query, view.ids[allowed]), limit)
+    while True:
+        ids, scores = _ranked(view, query, wanted)
+        shown = allowed[np.searchsorted(view.ids, ids)]
+        if np.count_nonzero(shown) >= limit or len(ids) < wanted:
+            return ids[shown][:limit], scores[shown][:limit]
+        wanted *= FURTHER
+
+
 def _ranked(view: _View, query: Query, limit: int) -> tuple[Ids, npt.NDArray[np.float64]]:
     """The best `limit` of everything that a query finds: their ids, and their scores."""
     hits = view.searcher.search(query, limit=limit, count=False).hits
     ids = view.searcher.fast_field_values("id", [address for _, address in hits])
     return np.array(ids, np.int64), np.array([score for score, _ in hits])
-
-
-def _holding(view: _View, query: Query, seen: Ids, limit: int) -> Sequence[int]:
-    """The ids of `limit` of the texts that may be seen and that a query finds."""
-    whole = len(seen) == len(view.ids)
-    found: list[int] = _ranked(view, query if whole else _within(query, seen), limit)[0].tolist()
-    return found
 
 
 def _hits(ids: Ids, scores: npt.NDArray[np.float64]) -> list[Hit]:

@@ -78,6 +78,8 @@ class OverlapIndex:
 class OverlapStore:
     """`orchestrator.ports.indexes.KeywordStore` of indexes in memory."""
 
+    shared = False
+
     @asynccontextmanager
     async def open(
         self, key: IndexKey, visibility: Visibility, *, persist: bool

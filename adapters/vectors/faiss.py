@@ -274,9 +274,7 @@ class FaissVectors:
         if len(torn):
             rows.erase(torn)
         if lost + len(torn):
-            log.warning(
-                "index_corrupt", index="faiss", lost=lost + len(torn), action="rebuilding them"
-            )
+            log.warning("index_corrupt", index="faiss", lost=lost + len(torn), action="rebuilding")
         self._adopt(rows, lists, (manifest["lists"] or {}).get("trained_for", 0))
         self._tidy()
 
@@ -405,6 +403,8 @@ class FaissVectors:
 
 class FaissStore:
     """`orchestrator.ports.indexes.VectorStore` below one folder."""
+
+    shared = False
 
     def __init__(self, folder: Path, training: Training = Training()) -> None:
         self._folders = IndexFolders(folder)

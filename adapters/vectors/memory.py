@@ -63,6 +63,8 @@ class MemoryVectors:
 class MemoryVectorStore:
     """`orchestrator.ports.indexes.VectorStore` of indexes in memory."""
 
+    shared = False
+
     @asynccontextmanager
     async def open(
         self, key: IndexKey, visibility: Visibility, *, persist: bool

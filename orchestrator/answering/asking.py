@@ -3,43 +3,70 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from orchestrator.answering.spelling import Spelling, corrected
 from orchestrator.answering.understanding import also, understood
-from orchestrator.domain.answers import Query
+from orchestrator.domain.answers import MAX_QUERY_CHARACTERS, Query
 from orchestrator.domain.errors import Unavailable
 from orchestrator.domain.passages import Passage, Retrieval, StageScore
 from orchestrator.domain.understanding import Correction, Understood
 from orchestrator.domain.workspaces import Understanding
 from orchestrator.ports.retriever import Retriever
+from orchestrator.ports.rewriter import Rewriter
 
 
 class UnderstandingRetriever:
     """`orchestrator.ports.retriever.Retriever`; `Retrieval.understood` says what it made of it."""
 
-    def __init__(self, inner: Retriever, how: Understanding, spelling: Spelling | None) -> None:
+    def __init__(
+        self,
+        inner: Retriever,
+        how: Understanding,
+        spelling: Spelling | None = None,
+        rewriter: Rewriter | None = None,
+    ) -> None:
         self._inner = inner
         self._how = how
         self._spelling = spelling
+        self._rewriter = rewriter
 
     async def retrieve(self, query: Query, *, limit: int) -> Retrieval:
-        """Search for the question as it was understood, and for its parts if that is wanted."""
+        """Search for the question as it was understood, and for what else is wanted of it."""
         found, degraded = await self._understood(query)
         asked = replace(query, text=found.text_searched, synonyms=found.synonyms, lean=found.lean)
-        texts = (asked.text, *found.parts)
-        retrievals = await asyncio.gather(
-            *(self._inner.retrieve(replace(asked, text=text), limit=limit) for text in texts)
+        texts = {f"part {number}": text for number, text in enumerate(found.parts, start=1)}
+        try:
+            texts |= await self._rewritten(asked)
+        except Unavailable:
+            degraded = (*degraded, "rewriting")
+        first, *others = await asyncio.gather(
+            *(
+                self._inner.retrieve(replace(asked, text=text), limit=limit)
+                for text in (asked.text, *texts.values())
+            )
         )
-        missing = (*degraded, *(name for one in retrievals for name in one.degraded))
-        passages = joined([one.passages for one in retrievals], limit=limit)
+        missing = (*degraded, *(name for one in (first, *others) for name in one.degraded))
+        rankings = {name: one.passages for name, one in zip(texts, others, strict=True)}
         return replace(
-            retrievals[0],
-            passages=passages,
+            first,
+            passages=joined(first.passages, rankings, limit=limit),
             degraded=tuple(dict.fromkeys(missing)),
             understood=found,
         )
+
+    async def _rewritten(self, query: Query) -> dict[str, str]:
+        if self._rewriter is None:
+            return {}
+        texts = {}
+        if count := self._how.paraphrases:
+            wordings = await self._rewriter.paraphrases(query, count=count)
+            for number, text in enumerate(wordings[:count], start=1):
+                texts[f"paraphrase {number}"] = text
+        if self._how.imagined:
+            texts["imagined"] = await self._rewriter.imagined(query)
+        return {name: text[:MAX_QUERY_CHARACTERS] for name, text in texts.items() if text.strip()}
 
     async def _understood(self, query: Query) -> tuple[Understood, tuple[str, ...]]:
         corrections: tuple[Correction, ...] = ()
@@ -61,21 +88,20 @@ class UnderstandingRetriever:
         )
 
 
-def joined(rankings: Sequence[Sequence[Passage]], *, limit: int) -> Sequence[Passage]:
-    """The first ranking is of the whole question, the others are of its parts.
+def joined(
+    whole: Sequence[Passage], others: Mapping[str, Sequence[Passage]], *, limit: int
+) -> Sequence[Passage]:
+    """The ranking of the whole question and those of other texts as one.
 
-    A passage counts as where it scored best; `part n` says what it was to the n-th part.
+    A passage counts as where it scored best; a stage by each text's name says what it was there.
     """
-    if len(rankings) == 1:
-        return rankings[0]
-    best: dict[int, Passage] = {one.chunk.id: one for one in rankings[0]}
-    for number, ranking in enumerate(rankings[1:], start=1):
+    if not others:
+        return whole
+    best: dict[int, Passage] = {one.chunk.id: one for one in whole}
+    for name, ranking in others.items():
         for rank, one in enumerate(ranking, start=1):
             known = best.get(one.chunk.id)
-            stages = {
-                **(known.stages if known else {}),
-                f"part {number}": StageScore(one.score, rank),
-            }
+            stages = {**(known or one).stages, name: StageScore(one.score, rank)}
             score = max(one.score, known.score) if known else one.score
             best[one.chunk.id] = replace(known or one, score=score, stages=stages)
     return sorted(best.values(), key=lambda one: (-one.score, one.chunk.id))[:limit]

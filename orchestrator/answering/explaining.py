@@ -56,8 +56,8 @@ def _stage(name: str, one: StageScore, words: Sequence[str]) -> str:
             return f"neighbour: stands beside the hit that was {_nth(one.rank)} before"
         case ["document"]:
             return f"document: its document is {_nth(one.rank)} of all"
-        case ["part", number]:
-            return f"part: {_nth(one.rank)} where part {number} of the question is asked alone"
+        case ["part" | "paraphrase" | "imagined", *_]:
+            return f"{name}: {_nth(one.rank)} where that is searched for, with {one.score:.3f}"
     by = f", by {', '.join(words)}" if name == "keyword" and words else ""
     return f"{name}: {_nth(one.rank)}, with {MEASURES.get(name, 'score')} {one.score:.3f}{by}"
 

@@ -12,6 +12,7 @@ import pytest
 from orchestrator.contracts.keeping import KeepingPromises, files
 from orchestrator.contracts.ledger import GENERATION, NOTHING, WORKSPACE, Ledger, ids_of
 from orchestrator.contracts.searching import BEST, AnyStore, Content, SearchPromises, found
+from orchestrator.contracts.sharing import SharingPromises
 from orchestrator.contracts.visibility import VisibilityPromises
 from orchestrator.ports.arrays import Vector
 from orchestrator.ports.indexes import IndexKey, KeywordIndex, VectorIndex
@@ -227,6 +228,32 @@ class KeptVectorIndexContract(OfVectors, KeepingPromises):
 
         async with self.opened(store, other, ledger) as index:
             assert (await index.held()).tolist() == []
+
+
+class SharedVectorIndexContract(OfVectors, SharingPromises):
+    """Needs `store`, `another` and `absent`: see `SharingPromises`."""
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            IndexKey(WORKSPACE, GENERATION, f"f{MODEL}", DIMENSION),
+            IndexKey(WORKSPACE, GENERATION, MODEL, DIMENSION * 2),
+        ],
+        ids=["model", "dimension"],
+    )
+    async def test_vectors_of_two_models_never_meet(
+        self, store: AnyStore, key: IndexKey, ledger: Ledger, content: Content, other: IndexKey
+    ) -> None:
+        ids = await self.fill(store, key, ledger, content)
+
+        assert await self.stored(store, other, ledger) == []
+        async with store.open(other, ledger.roster, persist=True) as index:
+            assert (await index.held()).tolist() == []
+        assert await self.stored(store, key, ledger) == ids
+
+
+class SharedKeywordIndexContract(OfWords, SharingPromises):
+    """Needs `store`, `another` and `absent`: see `SharingPromises`."""
 
 
 class KeptKeywordIndexContract(OfWords, KeepingPromises):

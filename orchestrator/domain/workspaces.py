@@ -106,20 +106,30 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Understanding:
-    """What is done to a question before it is searched; nothing by default.
+    """What is done to a question before it is searched.
 
     `spelling` reads a word that nothing the caller may see holds as the nearest that something
     does; `synonyms` are groups of names for one thing; `parts` searches a compound question for
-    each of its parts too.
+    each of its parts too. A generator that is a language model can search for so many
+    `paraphrases` too, and for an `imagined` answer.
     """
 
     __pydantic_config__ = _STRICT
 
     spelling: bool = False
     synonyms: tuple[tuple[str, ...], ...] = ()
-    parts: bool = False
+    parts: bool = True
+    paraphrases: int = 0
+    imagined: bool = False
+
+    @property
+    def rewrites(self) -> bool:
+        """Whether a language model is asked for other texts to search for."""
+        return self.imagined or self.paraphrases > 0
 
     def __post_init__(self) -> None:
+        if not 0 <= self.paraphrases <= 5:
+            raise ValueError("paraphrases are 0 to 5")
         if len(self.synonyms) > 1000 or any(len(group) < 2 for group in self.synonyms):
             raise ValueError("synonyms are at most 1000 groups, each of two names or more")
         if any(not name.strip() for group in self.synonyms for name in group):

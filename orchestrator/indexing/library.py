@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from orchestrator.domain.documents import Chunk
-from orchestrator.domain.errors import Conflict, NotFound, RagError
+from orchestrator.domain.errors import Conflict, NotFound, RagError, Unavailable
 from orchestrator.domain.identity import Scope
 from orchestrator.domain.passages import Candidate, Passage
 from orchestrator.domain.workspaces import Workspace
@@ -211,9 +211,16 @@ class Library:
             return await self._opened(name)
         if found.configured != workspace.config_version:
             await self._opener(found.shelf, found.stack)
-            await found.shelf.catch_up()
+            await self._catch_up(found.shelf)
             found.configured = workspace.config_version
         return found
+
+    async def _catch_up(self, shelf: Shelf) -> None:
+        """An index that does not answer keeps nobody waiting: it catches up when it does."""
+        try:
+            await shelf.catch_up()
+        except Unavailable as error:
+            self._observer.stumbled(shelf.workspace.name, error)
 
     async def _reopened(self, name: str) -> None:
         found = self._open.get(name)
@@ -233,7 +240,7 @@ class Library:
         async with AsyncExitStack() as stack:
             await shelf.refresh()
             await self._opener(shelf, stack)
-            await shelf.catch_up()
+            await self._catch_up(shelf)
             opened = _Open(shelf, stack.pop_all(), workspace.config_version)
         if self._follow:
             opened.follower = asyncio.create_task(self._following(shelf), name=f"follow {name}")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+import math
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
@@ -25,6 +28,9 @@ TOGETHER: Final = 5_000
 """Chunks that are added to an index in one change."""
 NOTHING: Final[Ids] = np.empty(0, np.int64)
 
+PATIENCE_S: Final = 10.0
+"""How late an index that another process fills may be: longer than taking over a lease takes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Audit:
@@ -42,24 +48,44 @@ class Audit:
 
 
 class Projection(Generic[Content, Question]):
-    """An index that follows the log: `revision` is the last one of which it holds everything."""
+    """An index that follows the log: `revision` is the last one of which it holds everything.
 
-    def __init__(self, index: Index[Content, Question], source: Source) -> None:
+    `shared` says that a server keeps the index for all processes, so that others may be ahead of
+    this one; without `persists`, this one only looks how far they have come. An index that does
+    not answer is `down`, and is looked at from the start when it answers again.
+    """
+
+    def __init__(
+        self,
+        index: Index[Content, Question],
+        source: Source,
+        *,
+        shared: bool = False,
+        persists: bool = True,
+    ) -> None:
         self._index = index
         self._source = source
+        self._shared = shared
+        self._persists = persists
         self._held: Ids | None = None
         self._changed = False
         self._closed = False
+        self._current_at = -math.inf
         self.revision = 0
+        self.down = False
 
     async def search(self, question: Question, *, scope: Scope, limit: int) -> Sequence[Hit]:
-        """Search the index; the scope's revision must be at most this projection's.
+        """Search the index.
 
         Raises:
-            Unavailable: when the index was closed meanwhile.
+            Unavailable: when the index does not answer, does not hold all that the scope may see,
+                or was closed meanwhile.
         """
         self._must_be_open()
-        return await self._index.search(question, scope=scope, limit=limit)
+        if self.down and scope.revision > self.revision:
+            raise Unavailable("the index", "it does not hold everything yet")
+        with self._watched():
+            return await self._index.search(question, scope=scope, limit=limit)
 
     async def near(
         self, words: Sequence[str], *, scope: Scope, limit: int
@@ -93,23 +119,72 @@ class Projection(Generic[Content, Question]):
         return found
 
     async def catch_up(self, roster: Roster) -> None:
-        """Add what the roster has and the index lacks; remove what it has no more."""
+        """Add what the roster has and the index lacks; remove what it has no more.
+
+        Raises:
+            Unavailable: when the index does not answer, or whoever applies changes to it is late.
+        """
+        if self._shared and not self._persists:
+            await self._look(roster)
+        else:
+            await self._apply(roster)
+
+    async def _apply(self, roster: Roster) -> None:
         wanted, revision = roster.ids, roster.revision
-        held = await self._index.held() if self._held is None else self._held
-        missing, surplus = await asyncio.to_thread(_difference, wanted, held)
+        if (held := self._held) is None:
+            held = await self._stored()
+            missing, surplus = await asyncio.to_thread(_difference, wanted, held)
+            surplus = await self._gone(surplus)
+            if len(missing):
+                self.revision = 0
+        else:
+            missing, surplus = await asyncio.to_thread(_difference, wanted, held)
         async for ids, contents in _together(self._source(missing)):
-            self._must_be_open()
-            await self._index.apply(ids, contents, remove=NOTHING)
+            await self._change(ids, contents, NOTHING)
         if len(surplus):
-            self._must_be_open()
-            await self._index.apply(NOTHING, (), remove=surplus)
+            await self._change(NOTHING, (), surplus)
         self._changed |= bool(len(missing) or len(surplus))
         self._held = wanted
         self.revision = revision
+        self.down = False
+
+    async def _look(self, roster: Roster) -> None:
+        wanted, revision = roster.ids, roster.revision
+        missing, _ = await asyncio.to_thread(_difference, wanted, await self._stored())
+        now = time.monotonic()
+        if not len(missing):
+            self._current_at, self.revision, self.down = now, revision, False
+        elif self.down or now - self._current_at > PATIENCE_S:
+            self.down = True
+            raise Unavailable("the index", "the process that holds the lease has not filled it")
+
+    async def _stored(self) -> Ids:
+        with self._watched():
+            return await self._index.held()
+
+    async def _change(self, ids: Ids, contents: Sequence[Content], remove: Ids) -> None:
+        self._must_be_open()
+        with self._watched():
+            await self._index.apply(ids, contents, remove=remove)
+
+    async def _gone(self, surplus: Ids) -> Ids:
+        """Without what the catalog still has: another process, ahead of this one, added it."""
+        if not self._shared or not len(surplus):
+            return surplus
+        alive = [ids async for ids, _ in self._source(surplus)]
+        return np.setdiff1d(surplus, np.concatenate([NOTHING, *alive]), assume_unique=True)
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        try:
+            yield
+        except Unavailable:
+            self.down, self._held = True, None
+            raise
 
     async def audit(self, roster: Roster) -> Audit:
         """Compare the index with the roster, and with its own checksums."""
-        held = await self._index.held()
+        held = await self._stored()
         missing, surplus = await asyncio.to_thread(_difference, roster.ids, held)
         return Audit(len(held), len(missing), len(surplus), tuple(await self._index.faults()))
 

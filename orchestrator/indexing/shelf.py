@@ -48,6 +48,7 @@ class Shelf:
         self._read_at = -LEASE_S
         self._history: deque[tuple[float, int]] = deque()
         self._moved = asyncio.Event()
+        self._saved_at = time.monotonic()
         self.workspace = workspace
         self.generation = workspace.config.generation
         self.persists = persists
@@ -56,8 +57,12 @@ class Shelf:
 
     @property
     def revision(self) -> int:
-        """The newest revision that every index holds whole: what a request is pinned to."""
-        return min((p.revision for p in self.projections.values()), default=self.roster.revision)
+        """The newest revision that every index holds whole: what a request is pinned to.
+
+        Those that do not answer are not waited for: an answer does without them.
+        """
+        up = (p.revision for p in self.projections.values() if not p.down)
+        return min(up, default=self.roster.revision)
 
     async def fresh(self) -> Workspace:
         """The workspace as it was at most `LEASE_S` ago.
@@ -79,12 +84,20 @@ class Shelf:
             await self._refresh()
 
     async def catch_up(self) -> None:
-        """Bring every projection to the roster's revision."""
+        """Bring every projection to the roster's revision.
+
+        Raises:
+            Unavailable: when one of them does not answer, after all others were brought there.
+        """
         async with self._following:
-            for projection in list(self.projections.values()):
-                if projection.revision < self.roster.revision or projection.revision == 0:
-                    await projection.catch_up(self.roster)
+            behind = [one for one in self.projections.values() if self._behind(one)]
+            outcomes = await asyncio.gather(
+                *(one.catch_up(self.roster) for one in behind), return_exceptions=True
+            )
             self._forget()
+        for outcome in outcomes:
+            if outcome is not None:
+                raise outcome
 
     def wake(self) -> None:
         """Let its follower look at once: there may be a change."""
@@ -92,17 +105,18 @@ class Shelf:
 
     async def follow(self, *, poll_s: float) -> None:
         """Read the log, catch up and save, for ever; wakes at once when a request saw a change."""
-        saved_at = time.monotonic()
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(poll_s):  # wait_for can lose a cancellation
                     await self._moved.wait()
             self._moved.clear()
             await self.fresh()
-            await self.catch_up()
-            if time.monotonic() - saved_at > SAVE_S:
-                await self.save()
-                saved_at = time.monotonic()
+            try:
+                await self.catch_up()
+            finally:
+                if time.monotonic() - self._saved_at > SAVE_S:
+                    self._saved_at = time.monotonic()
+                    await self.save()
 
     async def save(self) -> None:
         """Save every projection that has changed."""
@@ -124,6 +138,9 @@ class Shelf:
         finally:
             for projection in self.projections.values():
                 projection.close()
+
+    def _behind(self, one: Projection[Any, Any]) -> bool:
+        return one.down or one.revision < self.roster.revision or one.revision == 0
 
     async def _refresh(self) -> None:
         began = time.monotonic()

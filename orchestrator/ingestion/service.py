@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
 from orchestrator.domain.documents import Document, Stage, Status, Upload
-from orchestrator.domain.errors import NotFound
+from orchestrator.domain.errors import NotFound, Unavailable
 from orchestrator.domain.identity import ANONYMOUS, Principal
 from orchestrator.domain.quotas import UNLIMITED, Quota
 from orchestrator.domain.workspaces import Workspace, WorkspaceConfig, workspace_name
@@ -133,8 +134,9 @@ class Ingestion:
     async def _findable(self, document: Document) -> bool:
         try:
             workspace = await self._catalog.workspaces.by_uid(document.workspace)
-            async with asyncio.timeout(SETTLE_S):
-                await self._library.settle(workspace.name)
+            with contextlib.suppress(Unavailable):  # by what is up it can be found
+                async with asyncio.timeout(SETTLE_S):
+                    await self._library.settle(workspace.name)
         except TimeoutError:
             return False
         except NotFound:  # deleted meanwhile

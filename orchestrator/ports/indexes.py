@@ -42,8 +42,12 @@ class IndexKey:
     @property
     def path(self) -> PurePath:
         """Where a store on disk keeps it, below its own folder."""
-        model = hashlib.sha256(self.model.encode()).hexdigest()[:16]
-        return PurePath(self.workspace, f"g{self.generation}-{model}")
+        return PurePath(self.workspace, f"g{self.generation}-{self.digest}")
+
+    @property
+    def digest(self) -> str:
+        """The model, as a word for the names of folders, tables and collections."""
+        return hashlib.sha256(self.model.encode()).hexdigest()[:16]
 
 
 class Index(Protocol[Content_contra, Question_contra]):
@@ -111,6 +115,14 @@ Opened_co = TypeVar("Opened_co", covariant=True)
 
 class IndexStore(Protocol[Opened_co]):
     """A family of indexes of one backend."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether a server keeps one index for all processes.
+
+        Without `persist`, an index of such a store shows what others applied, and applies nothing.
+        """
+        ...
 
     def open(
         self, key: IndexKey, visibility: Visibility, *, persist: bool

@@ -146,6 +146,57 @@ class FaissVectorOptions(Options):
     training_niceness: int = Field(default=10, ge=0, le=19)
 
 
+class MilvusOptions(Options):
+    """What both kinds of index in Milvus need: an address, or the path of a file (Milvus Lite).
+
+    Names of collections begin with `prefix`, which is this deployment's alone. A search takes at
+    most `timeout_s` seconds. `session` sees what this process wrote, `strong` what anyone did.
+    """
+
+    kind: Literal["milvus"]
+    uri: str = Field(min_length=1)
+    token: SecretStr | None = None
+    database: str = ""
+    prefix: str = Field(default="rag", pattern=r"^[a-z][a-z0-9]{0,30}$")
+    consistency: Literal["strong", "session"] = "session"
+    timeout_s: float = Field(default=2.0, gt=0)
+
+
+class MilvusVectorOptions(MilvusOptions):
+    """Vectors in Milvus; `m` and `ef…` are for HNSW, `nlist` and `nprobe` for the IVF kinds."""
+
+    index: Literal["flat", "ivf_flat", "ivf_sq8", "hnsw", "autoindex"] = "hnsw"
+    m: int = Field(default=16, ge=2, le=128)
+    ef_construction: int = Field(default=200, ge=8, le=4096)
+    ef: int = Field(default=128, ge=1, le=32_768)
+    nlist: int = Field(default=1024, ge=1, le=65_536)
+    nprobe: int = Field(default=32, ge=1, le=65_536)
+
+    @model_validator(mode="after")
+    def _no_more_lists_than_there_are(self) -> Self:
+        if self.nprobe > self.nlist:
+            raise ValueError(f"nprobe ({self.nprobe}) is more than nlist ({self.nlist})")
+        return self
+
+
+class PgVectorOptions(Options):
+    """Vectors in PostgreSQL with pgvector; `m` and `ef…` are for hnsw, the others for ivfflat.
+
+    Up to `exact` chunks of a workspace are scanned, without an index.
+    """
+
+    kind: Literal["pgvector"]
+    url: SecretPostgresUrl
+    index: Literal["hnsw", "ivfflat", "none"] = "hnsw"
+    m: int = Field(default=16, ge=2, le=100)
+    ef_construction: int = Field(default=64, ge=4, le=1000)
+    ef_search: int = Field(default=100, ge=1, le=1000)
+    lists: int = Field(default=1000, ge=1, le=32_768)
+    probes: int = Field(default=32, ge=1, le=32_768)
+    exact: int = Field(default=5000, ge=0)
+    timeout_s: float = Field(default=2.0, gt=0)
+
+
 Language: TypeAlias = Literal[
     "arabic",
     "danish",
@@ -184,6 +235,10 @@ class TantivyOptions(Options):
     kind: Literal["tantivy"]
     language: Language = "english"
     proximity: float = Field(default=0.0, ge=0.0, le=10.0)
+
+
+class MilvusKeywordOptions(MilvusOptions):
+    """Keywords in Milvus, by its own BM25: Milvus 2.5 or later, or Milvus Lite."""
 
 
 class MockRetrieverOptions(Options):
@@ -366,9 +421,12 @@ EmbedderOptions: TypeAlias = Annotated[
     Field(discriminator="kind"),
 ]
 VectorOptions: TypeAlias = Annotated[
-    MemoryVectorOptions | FaissVectorOptions, Field(discriminator="kind")
+    MemoryVectorOptions | FaissVectorOptions | MilvusVectorOptions | PgVectorOptions,
+    Field(discriminator="kind"),
 ]
-KeywordOptions: TypeAlias = Annotated[RankBm25Options | TantivyOptions, Field(discriminator="kind")]
+KeywordOptions: TypeAlias = Annotated[
+    RankBm25Options | TantivyOptions | MilvusKeywordOptions, Field(discriminator="kind")
+]
 RetrieverOptions: TypeAlias = Annotated[
     MockRetrieverOptions | DenseRetrieverOptions | KeywordRetrieverOptions | HybridRetrieverOptions,
     Field(discriminator="kind"),

@@ -13,7 +13,8 @@ import tantivy
 from structlog.testing import capture_logs
 
 from adapters.keywords.rank_bm25 import RankBm25Store
-from adapters.keywords.tantivy import Reading, TantivyStore
+from adapters.keywords.reading import Reading
+from adapters.keywords.tantivy import TantivyStore
 from adapters.retriever.mock import OverlapStore
 from orchestrator.contracts.analysing import AnalystContract
 from orchestrator.contracts.indexes import KeptKeywordIndexContract, KeywordIndexContract

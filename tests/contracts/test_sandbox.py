@@ -207,7 +207,7 @@ async def test_what_goes_wrong_ends_that_document_alone(told, words, limits, cod
 
 
 @pytest.mark.parametrize(
-    ("words", "limits"), [("pages 8 0.3", {"wall_s": 2.0}), ("work 8 0.4", {"cpu_s": 1})]
+    ("words", "limits"), [("pages 8 0.3", {"wall_s": 2.0}), ("work 12 0.2", {"cpu_s": 1})]
 )
 async def test_a_long_document_may_go_on_as_long_as_it_gets_on(told, words, limits):
     async with opened(EVIL, **limits) as pool:

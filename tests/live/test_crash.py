@@ -222,7 +222,7 @@ def damaged(*patterns: str) -> list[Any]:
     ]
 
 
-FAISS_FILES = ("*.faiss", "*.ids", "manifest.json")
+FAISS_FILES = ("*.vectors", "*.slots", "manifest.json")
 TANTIVY_FILES = (
     "*.store",
     "*.idx",
@@ -320,7 +320,7 @@ async def test_indexes_that_are_gone_are_rebuilt(data_dir: Path):
 
 
 def test_the_server_logs_a_corrupt_index_at_its_start(data_dir: Path):
-    for path in the_files(data_dir, "faiss", "*.faiss") + the_files(data_dir, "tantivy", "*.store"):
+    for path in the_files(data_dir, "faiss", "*.slots") + the_files(data_dir, "tantivy", "*.store"):
         flip(path)
 
     with serve(data_dir, **ON_DISK) as running:

@@ -145,6 +145,7 @@ class FakeIndex:
         self.gate: asyncio.Event | None = None
         self.down: Exception | None = None
         self.full: Exception | None = None
+        self.lost: Exception | None = None
 
     async def held(self) -> Any:
         self.helds += 1
@@ -159,6 +160,8 @@ class FakeIndex:
         self.ids = (self.ids | set(ids.tolist())) - set(remove.tolist())
 
     async def search(self, question: Any, *, scope: Any, limit: int) -> Sequence[Hit]:
+        if self.lost:
+            raise self.lost
         self.asked.append((question, scope, limit))
         return self.hits[:limit]
 

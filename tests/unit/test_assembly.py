@@ -169,6 +169,14 @@ def test_spelling_is_refused_where_the_keyword_index_cannot_do_it():
     )
 
 
+@pytest.mark.parametrize("how", [Understanding(paraphrases=2), Understanding(imagined=True)])
+def test_rewriting_is_refused_where_the_generator_is_no_language_model(assembly, how):
+    with pytest.raises(Rejected) as caught:
+        assembly.check(WorkspaceConfig(understanding=how))
+
+    assert (caught.value.code, caught.value.field) == ("no_rewriter", "config.understanding")
+
+
 def test_a_configuration_that_names_what_is_there_is_taken(assembly):
     config = WorkspaceConfig(generator="cheap", reranker="off", retriever="words")
 

@@ -16,6 +16,7 @@ from adapters.cache.redis import RedisCache
 from adapters.embedder.mock import MockEmbedder
 from adapters.generator.extractive import ExtractiveGenerator
 from adapters.generator.mock import MockGenerator
+from adapters.keywords.milvus import MilvusKeywordStore
 from adapters.keywords.rank_bm25 import RankBm25Store
 from adapters.keywords.tantivy import TantivyStore
 from adapters.reranker.mock import MockReranker
@@ -24,11 +25,16 @@ from adapters.scanner.clamd import ClamdScanner
 from adapters.scanner.none import NoScanner
 from adapters.vectors.faiss import FaissStore
 from adapters.vectors.memory import MemoryVectorStore
+from adapters.vectors.milvus import MilvusVectorStore
+from adapters.vectors.pgvector import PgVectorStore
 from orchestrator import backends
 from orchestrator.domain.errors import Misconfigured
 from orchestrator.ports.indexes import IndexKey
 from orchestrator.settings import load
 from tests.builders import Ledger, ids_of
+
+MILVUS = {"kind": "milvus", "uri": "http://127.0.0.1:9", "token": "root:hunter2"}
+PGVECTOR = {"kind": "pgvector", "url": "postgresql://rag:hunter2@127.0.0.1:9/rag"}
 
 
 def settings(data_dir, **values):
@@ -77,18 +83,56 @@ async def test_a_model_that_is_missing_is_told(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("open_one", "stage", "kind", "adapter"),
+    ("open_one", "stage", "chosen", "adapter"),
     [
-        (backends.open_vectors, "vectors", "memory", MemoryVectorStore),
-        (backends.open_vectors, "vectors", "faiss", FaissStore),
-        (backends.open_keywords, "keywords", "rank-bm25", RankBm25Store),
-        (backends.open_keywords, "keywords", "tantivy", TantivyStore),
+        (backends.open_vectors, "vectors", {"kind": "memory"}, MemoryVectorStore),
+        (backends.open_vectors, "vectors", {"kind": "faiss"}, FaissStore),
+        (backends.open_vectors, "vectors", MILVUS, MilvusVectorStore),
+        (backends.open_vectors, "vectors", {**MILVUS, "index": "ivf_sq8"}, MilvusVectorStore),
+        (backends.open_vectors, "vectors", {**MILVUS, "index": "autoindex"}, MilvusVectorStore),
+        (backends.open_vectors, "vectors", PGVECTOR, PgVectorStore),
+        (backends.open_vectors, "vectors", {**PGVECTOR, "index": "none"}, PgVectorStore),
+        (backends.open_keywords, "keywords", {"kind": "rank-bm25"}, RankBm25Store),
+        (backends.open_keywords, "keywords", {"kind": "tantivy"}, TantivyStore),
+        (backends.open_keywords, "keywords", MILVUS, MilvusKeywordStore),
     ],
 )
-def test_a_store_is_opened_by_its_kind(tmp_path, open_one, stage, kind, adapter):
-    found = settings(tmp_path, **{stage: {"kind": kind}})
+async def test_a_store_is_opened_by_its_kind(tmp_path, open_one, stage, chosen, adapter):
+    found = settings(tmp_path, **{stage: chosen})
+    async with AsyncExitStack() as stack:
+        assert type(open_one(getattr(found, stage), "default", found, stack)) is adapter
 
-    assert type(open_one(getattr(found, stage), "default", found)) is adapter
+
+@pytest.mark.parametrize(
+    ("open_one", "stage", "chosen", "module"),
+    [
+        (backends.open_vectors, "vectors", MILVUS, "pymilvus"),
+        (backends.open_keywords, "keywords", MILVUS, "pymilvus"),
+        (backends.open_vectors, "vectors", PGVECTOR, "asyncpg"),
+    ],
+)
+def test_a_store_without_its_library_is_told(
+    tmp_path, monkeypatch, open_one, stage, chosen, module
+):
+    monkeypatch.setitem(sys.modules, module, None)
+    for adapter in [name for name in sys.modules if name.startswith("adapters.")]:
+        if "milvus" in adapter or "pgvector" in adapter:
+            monkeypatch.delitem(sys.modules, adapter)
+    found = settings(tmp_path, **{stage: chosen})
+
+    with pytest.raises(Misconfigured, match=rf"\[{chosen['kind']}\]"):
+        open_one(getattr(found, stage), "default", found, AsyncExitStack())
+
+
+def test_secrets_of_stores_are_not_shown(tmp_path):
+    found = settings(tmp_path, vectors=PGVECTOR, keywords={**MILVUS, "token": "hunter2"})
+
+    assert "hunter2" not in f"{found.vectors!r} {found.keywords!r}"
+
+
+def test_more_lists_are_not_searched_than_there_are(tmp_path):
+    with pytest.raises(Misconfigured, match=r"nprobe \(32\) is more than nlist \(16\)"):
+        settings(tmp_path, vectors={**MILVUS, "nlist": 16})
 
 
 S3 = {"kind": "s3", "bucket": "documents", "region": "eu-central-1"}
@@ -178,7 +222,10 @@ async def test_stores_of_two_names_share_no_folder(tmp_path):
     ledger = Ledger()
     (chunk_id,) = ledger.publish(1)
     key = IndexKey("w", 1, "m", 2)
-    near, far = (backends.open_vectors(found.vectors, name, found) for name in ("near", "far"))
+    near, far = (
+        backends.open_vectors(found.vectors, name, found, AsyncExitStack())
+        for name in ("near", "far")
+    )
     async with near.open(key, ledger.roster, persist=True) as index:
         await index.apply(ids_of([chunk_id]), [np.array([1, 0], np.float32)], remove=ids_of([]))
         await index.save()

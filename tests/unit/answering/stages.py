@@ -12,6 +12,7 @@ from orchestrator.answering.service import Answering
 from orchestrator.domain.answers import Outcome, Token, Usage
 from orchestrator.domain.errors import Unavailable
 from orchestrator.domain.passages import Passage, Retrieval, StageScore
+from orchestrator.domain.understanding import Understood
 from orchestrator.indexing.library import Library
 from orchestrator.indexing.projection import Projection
 from tests.unit.fakes import FakeCatalog, FakeIndex, Watcher, numbered, workspace
@@ -65,7 +66,7 @@ class FakeRetriever:
         ]
         if stages.after_retrieval:
             stages.after_retrieval()
-        return Retrieval(passages, stages.degraded)
+        return Retrieval(passages, stages.degraded, stages.understood)
 
 
 class Stages:
@@ -80,6 +81,7 @@ class Stages:
         self.names = NAMES
         self.rerank_depth = 0
         self.degraded: tuple[str, ...] = ()
+        self.understood: Understood | None = None
         self.retrieval_down = self.reranker_down = self.generator_down = False
         self.retrieved: list[Any] = []
         self.reranked: list[Any] = []

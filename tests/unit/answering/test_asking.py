@@ -89,7 +89,7 @@ async def test_synonyms_of_the_corrected_question_are_looked_for_too():
     assert inner.asked[0].synonyms == found.understood.synonyms == ("money back",)
 
 
-async def test_parts_are_searched_where_that_is_wanted_and_the_best_of_all_found():
+async def test_by_default_parts_are_searched_too_and_the_best_of_all_found():
     inner = Inner(
         **{
             COMPOUND.replace(" ", "_"): [passage(1, 0.6), passage(2, 0.5)],
@@ -97,7 +97,7 @@ async def test_parts_are_searched_where_that_is_wanted_and_the_best_of_all_found
             "who_approves_them?": [passage(3, 0.8)],
         }
     )
-    retriever = UnderstandingRetriever(inner, Understanding(parts=True), None)
+    retriever = UnderstandingRetriever(inner, Understanding())
 
     found = await retriever.retrieve(question(COMPOUND), limit=2)
 
@@ -107,10 +107,10 @@ async def test_parts_are_searched_where_that_is_wanted_and_the_best_of_all_found
     assert found.understood.parts == ("How fast are refunds paid", "who approves them?")
 
 
-async def test_parts_are_not_searched_by_default():
+async def test_parts_are_not_searched_where_that_is_not_wanted():
     inner = Inner()
 
-    found = await UnderstandingRetriever(inner, Understanding(), None).retrieve(
+    found = await UnderstandingRetriever(inner, Understanding(parts=False)).retrieve(
         question(COMPOUND), limit=2
     )
 
@@ -126,3 +126,61 @@ async def test_what_was_missing_is_told_once_however_often_it_was():
     found = await retriever.retrieve(question(COMPOUND), limit=2)
 
     assert found.degraded == ("dense_retrieval",)
+
+
+class Writer:
+    """A language model that says what it was told to; `asked` are the questions."""
+
+    def __init__(self, *wordings, imagined="", error=None):
+        self.wordings, self.answer, self.error = wordings, imagined, error
+        self.asked = []
+
+    async def paraphrases(self, query, *, count):
+        self.asked.append((query.text, count))
+        if self.error:
+            raise self.error
+        return self.wordings
+
+    async def imagined(self, query):
+        return self.answer
+
+
+async def test_paraphrases_and_an_imagined_answer_are_searched_for_too():
+    inner = Inner(
+        Are_refunds_paid=[passage(1, 0.5)],
+        Is_money_sent_back=[passage(2, 0.9)],
+        They_are_paid=[passage(3, 0.7), passage(1, 0.6)],
+    )
+    writer = Writer("Is money sent back", "too many", imagined="They are paid")
+    how = Understanding(paraphrases=1, imagined=True)
+
+    found = await UnderstandingRetriever(inner, how, None, writer).retrieve(
+        question("Are refunds paid"), limit=5
+    )
+
+    assert [one.chunk.id for one in found.passages] == [2, 3, 1]
+    assert found.passages[0].stages["paraphrase 1"] == StageScore(0.9, 1)
+    assert found.passages[2].stages["imagined"] == StageScore(0.6, 2)
+    assert found.understood.text_searched == "Are refunds paid"
+
+
+async def test_a_language_model_that_is_down_degrades_and_the_question_itself_is_searched():
+    inner = Inner(Are_refunds_paid=[passage(1, 0.5)])
+    writer = Writer(error=Unavailable("the model", "switched off"))
+
+    found = await UnderstandingRetriever(
+        inner, Understanding(paraphrases=2), None, writer
+    ).retrieve(question("Are refunds paid"), limit=5)
+
+    assert [one.chunk.id for one in found.passages] == [1]
+    assert found.degraded == ("rewriting",)
+
+
+async def test_a_wording_of_nothing_is_not_searched_for():
+    inner = Inner()
+
+    await UnderstandingRetriever(inner, Understanding(imagined=True), None, Writer()).retrieve(
+        question("Are refunds paid"), limit=5
+    )
+
+    assert [one.text for one in inner.asked] == ["Are refunds paid"]

@@ -40,7 +40,7 @@ def test_what_reached_for_a_passage_is_told():
     assert reasons(hit(**stages), [], FUSED) == [
         "document: its document is number 2 of all",
         "neighbour: stands beside the hit that was number 1 before",
-        "part: number 3 where part 2 of the question is asked alone",
+        "part 2: number 3 where that is searched for, with 0.400",
     ]
 
 

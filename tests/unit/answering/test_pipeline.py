@@ -12,6 +12,7 @@ from orchestrator.domain.context import begin_trace, skip
 from orchestrator.domain.errors import Conflict, Unavailable
 from orchestrator.domain.filters import Condition
 from orchestrator.domain.identity import Principal, Scope
+from orchestrator.domain.understanding import Understood
 from tests.unit.answering.stages import Stages
 
 TEXTS = ("Refunds are paid within 7 days.", "Fees are not refunded.", "Hotels are paid for.")
@@ -95,6 +96,18 @@ async def test_a_generator_that_refuses_is_an_answer_that_says_so(stages):
 
     assert (answer.answer, answer.answerable) == (NOT_FOUND, False)
     assert not any(one.cited for one in answer.sources)
+
+
+async def test_the_answer_is_made_for_the_question_as_it_was_understood_and_says_how(stages):
+    stages.understood = Understood("question", "ends with a question mark", "Are refunds paid?")
+
+    answer = await answered(stages, Query("Are refnuds paid?"))
+    again = await answered(stages, Query("Are refnuds paid?"))
+
+    assert stages.generated[0][0].text == "Are refunds paid?"
+    assert stages.reranked[0][0].text == "Are refunds paid?"
+    assert answer.meta.query == again.meta.query == stages.understood
+    assert (len(stages.generated), again.meta.cache_hit) == (1, True)
 
 
 async def test_the_same_question_again_comes_from_the_cache(stages):

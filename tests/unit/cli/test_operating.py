@@ -320,3 +320,17 @@ def test_a_port_that_is_none_is_told(rag):
 
     assert result.exit_code == 2
     assert told(result).startswith("error: port: ")
+
+
+@pytest.mark.usefixtures("empty")
+def test_indexes_are_held_against_the_catalog(rag):
+    rag("workspaces", "create", "legal")
+
+    every, one = one_json(rag("check", "--json")), one_json(rag("check", "legal", "--json"))
+    table, unknown = rag("check"), rag("check", "lega")
+
+    assert {row["workspace"] for row in every} == {"default", "legal"}
+    assert {row["workspace"] for row in one} == {"legal"}
+    assert all(row["agrees"] and row["faults"] == [] for row in every)
+    assert (table.exit_code, "none" in table.stdout) == (0, True)
+    assert (unknown.exit_code, "there is no workspace 'lega'" in unknown.output) == (2, True)

@@ -192,3 +192,32 @@ async def test_a_search_is_the_indexs_own():
 
     assert hits == [Hit(2, 0.5)]
     assert index.asked == [("refunds", scope, 1)]
+
+
+async def test_after_an_outage_of_the_index_it_is_filled_with_what_it_has_lost():
+    ledger, index = Ledger(), FakeIndex()
+    ledger.publish(3)
+    projection = Projection(index, numbered)
+    await projection.catch_up(ledger.roster)
+    index.lost = Unavailable("milvus", "connection refused")
+    with pytest.raises(Unavailable):
+        await projection.search("?", scope=ledger.scope(), limit=1)
+    index.lost, index.ids = None, {1}
+
+    await projection.catch_up(ledger.roster)
+
+    assert (index.ids, projection.revision, projection.down) == ({1, 2, 3}, 1, False)
+
+
+async def test_what_another_process_added_to_a_shared_index_is_left_there():
+    ledger, index = Ledger(), FakeIndex(1, 2, 7, 8)
+    ledger.publish(2)
+
+    async def source(ids):
+        async for batch, texts in numbered(ids[ids != 8]):
+            yield batch, texts
+
+    await Projection(index, source, shared=True).catch_up(ledger.roster)
+
+    assert index.ids == {1, 2, 7}
+    assert index.applied == [([], [], [8])]

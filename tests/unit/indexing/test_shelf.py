@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator.domain.errors import NotFound, Unavailable
 from orchestrator.domain.identity import Scope
-from orchestrator.indexing.projection import Projection
+from orchestrator.indexing.projection import PATIENCE_S, Projection
 from orchestrator.indexing.shelf import LEASE_S, READER_S, Shelf
 from tests.unit.fakes import FakeCatalog, FakeIndex, numbered, until, workspace
 
@@ -183,17 +183,105 @@ async def test_the_revision_is_what_every_index_holds(shelf, catalog):
     fast, slow = add(shelf, "vectors", "keywords")
     catalog.publish("default", "Refunds.")
     await shelf.refresh()
-    slow.down = Unavailable("keywords", "full")
+    slow.gate = asyncio.Event()
 
-    with pytest.raises(Unavailable):
-        await shelf.catch_up()
+    catching_up = asyncio.create_task(shelf.catch_up())
+    await until(lambda: fast.ids == {1})
 
-    assert (shelf.revision, fast.ids) == (0, {1})
+    assert shelf.revision == 0
 
-    slow.down = None
-    await shelf.catch_up()
+    slow.gate.set()
+    await catching_up
 
     assert (shelf.revision, slow.ids) == (1, {1})
+
+
+async def test_an_index_that_is_down_is_not_waited_for_and_catches_up_when_it_is_back(
+    shelf, catalog
+):
+    down, up = add(shelf, "vectors", "keywords")
+    await shelf.catch_up()
+    catalog.publish("default", "Refunds.")
+    await shelf.refresh()
+    down.down = Unavailable("milvus", "connection refused")
+
+    with pytest.raises(Unavailable, match="refused"):
+        await shelf.catch_up()
+
+    assert (shelf.revision, up.ids) == (1, {1})
+    with pytest.raises(Unavailable, match="everything"):
+        await shelf.projections["vectors"].search("?", scope=Scope("default", revision=1), limit=1)
+
+    down.down = None
+    await shelf.catch_up()
+
+    assert (shelf.revision, down.ids) == (1, {1})
+    await shelf.projections["vectors"].search("?", scope=Scope("default", revision=1), limit=1)
+
+
+async def test_an_index_that_is_down_keeps_no_other_from_being_saved(shelf, catalog):
+    down, up = add(shelf, "vectors", "keywords")
+    catalog.publish("default", "Refunds.")
+    down.down = Unavailable("milvus", "connection refused")
+    shelf._saved_at -= 60
+
+    with pytest.raises(Unavailable):
+        await shelf.follow(poll_s=0)
+
+    assert up.saves == 1
+
+
+def beside(catalog, index, *, persists):
+    """One of two servers that share an index, and their catalog."""
+    shelf = Shelf(catalog, catalog.known["default"], on_gone=lambda _: None, persists=persists)
+    shelf.projections["vectors"] = Projection(index, numbered, shared=True, persists=persists)
+    return shelf
+
+
+async def test_who_does_not_persist_a_shared_index_waits_for_who_does_and_writes_nothing(catalog):
+    index = FakeIndex()
+    writer, reader = (beside(catalog, index, persists=one) for one in (True, False))
+    for shelf in (writer, reader):
+        await shelf.refresh()
+        await shelf.catch_up()
+    catalog.publish("default", "Refunds.")
+
+    await reader.refresh()
+    await reader.catch_up()
+
+    assert (reader.revision, index.applied) == (0, [])
+
+    await writer.refresh()
+    await writer.catch_up()
+    await reader.catch_up()
+
+    assert (reader.revision, len(index.applied)) == (1, 1)
+
+
+async def test_who_would_wait_too_long_for_a_shared_index_does_without_it(catalog):
+    index = FakeIndex()
+    reader = beside(catalog, index, persists=False)
+    await reader.refresh()
+    await reader.catch_up()
+    catalog.publish("default", "Refunds.")
+    await reader.refresh()
+    reader.projections["vectors"]._current_at -= PATIENCE_S + 1
+
+    with pytest.raises(Unavailable, match="lease"):
+        await reader.catch_up()
+
+    assert (reader.revision, index.applied) == (1, [])
+
+
+async def test_a_shared_index_that_was_never_filled_is_done_without_from_the_first(catalog):
+    catalog.publish("default", "Refunds.")
+    reader = beside(catalog, FakeIndex(), persists=False)
+    await reader.refresh()
+
+    with pytest.raises(Unavailable, match="lease"):
+        await reader.catch_up()
+
+    assert reader.revision == 1
 
 
 async def test_an_index_that_is_abreast_is_left_alone(shelf, catalog):

@@ -231,7 +231,10 @@ def test_folders_lie_below_the_data_folder_unless_said_otherwise():
         ),
         (
             {"RAG_VECTORS__DEPTH": "5"},
-            "unknown option 'depth' of vectors 'faiss'",
+            (
+                "unknown option 'depth' of vectors 'faiss': there are 'exact_until', "
+                "'training_niceness', 'training_threads'"
+            ),
         ),
         ({"RAG_HTTP__TIMEOUT": "5"}, "unknown option 'timeout' of section 'http'"),
         ({"RAG_GENERATORS__CHEAP__SENTENCES": "1"}, "generators.cheap needs a 'kind'"),
