@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -125,23 +126,32 @@ async def arriving(
     idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
     began, timed = time.perf_counter(), []
 
-    async def one(number: int, due: float) -> None:
-        if idle:
+    async def answered(request: bytes) -> bytes:
+        while idle:  # the server closes what has been idle for long
             reader, writer = idle.pop()
-        else:
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+                return await exchanged(reader, writer, request)
+        return await exchanged(*await asyncio.open_connection("127.0.0.1", port), request)
+
+    async def exchanged(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes
+    ) -> bytes:
+        writer.write(request)
+        head = await reader.readuntil(b"\r\n\r\n")
+        at = head.lower().index(b"content-length:") + 15
+        await reader.readexactly(int(head[at:].split(b"\r\n", 1)[0]))
+        idle.append((reader, writer))
+        return head
+
+    async def one(number: int, due: float) -> None:
         body = json.dumps(body_of(number)).encode()
-        writer.write(
+        head = await answered(
             f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
             f"content-length: {len(body)}\r\n\r\n".encode()
             + body
         )
-        head = await reader.readuntil(b"\r\n\r\n")
-        at = head.lower().index(b"content-length:") + 15
-        await reader.readexactly(int(head[at:].split(b"\r\n", 1)[0]))
         took = (time.perf_counter() - began - due) * 1e3
         timed.append(Timed(due, took, int(head.split(b" ", 2)[1])))
-        idle.append((reader, writer))
 
     async with asyncio.TaskGroup() as group:
         for number in range(int(per_s * seconds)):

@@ -121,16 +121,18 @@ async def measure_http(settings: Settings) -> None:
     """Start the service; search at a steady rate, while chunks come, with filters, and at most."""
     words, _ = Collection().questions(10_000)
     port = free_port()
-    environment = {"RAG_DATA_DIR": str(settings.data_dir)}
+    environment = {"RAG_DATA_DIR": str(settings.data_dir), "RAG_WORKER__PLACEMENT": "external"}
     began = time.perf_counter()
     with serving(rag("serve", "--port", str(port)), port, "/health/ready", environment) as process:
         ask(port, {"query": words[0]})
         told("cold start", seconds=time.perf_counter() - began, **memory(process.pid))
         await load.arriving(port, "/v1/search", body(words), per_s=PER_S, seconds=5)
+        before = processor_s(process.pid)
         steady = await load.arriving(
             port, "/v1/search", body(words, 1000), per_s=PER_S, seconds=SECONDS
         )
-        told("steady", per_s=PER_S, **summary(steady), **memory(process.pid))
+        spent = (processor_s(process.pid) - before) * 1e3 / len(steady)
+        told("steady", per_s=PER_S, cpu_ms=spent, **summary(steady), **memory(process.pid))
         await measure_fresh(settings, port, words, summary(steady)["p95_ms"])
         for name, wanted in filters():
             timed = await load.arriving(
@@ -251,6 +253,12 @@ def memory(pid: int) -> dict[str, float]:
         "peak_mb": int(held["VmHWM"].split()[0]) / 1024,
         "anonymous_mb": int(held["RssAnon"].split()[0]) / 1024,
     }
+
+
+def processor_s(pid: int) -> float:
+    """The processor time that a process has used, in seconds."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def summary(timed: Sequence[load.Timed]) -> dict[str, float]:

@@ -11,7 +11,7 @@ import zlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -44,6 +44,13 @@ BUSY: Final = "LockBusy"
 LONG_WORD: Final = 8
 """A word of so many letters may be misspelled in two of them."""
 
+MANY: Final = 50_000
+COMMON: Final = 0.5
+"""Among so many chunks, a word that more than this part of them has tells nothing, and costs most.
+
+Its weight in BM25 is below a tenth of that of a word that one in a thousand has.
+"""
+REMEMBERED: Final = 10_000
 SPARE: Final = 50
 FURTHER: Final = 8
 """How much more is ranked where what may be seen did not suffice."""
@@ -57,6 +64,16 @@ class _View:
 
     searcher: Searcher
     ids: Ids
+    shares: dict[str, float] = field(default_factory=dict)
+
+    def share(self, word: str) -> float:
+        """In how many of the chunks a stem is."""
+        share = self.shares.get(word)
+        if share is None:
+            while len(self.shares) >= REMEMBERED:
+                self.shares.pop(next(iter(self.shares)))
+            share = self.shares[word] = self.searcher.doc_freq("text", word) / len(self.ids)
+        return share
 
 
 class TantivyKeywords:
@@ -133,6 +150,8 @@ class TantivyKeywords:
         allowed = self._masks.allowed(view.ids, self._visibility.select(scope))
         if not words or not allowed.any():
             return []
+        if len(view.ids) >= MANY:
+            words = [word for word in words if view.share(word) <= COMMON] or words
         return _hits(*_best(view, self._reading.any_of(words), allowed, limit))
 
     def _near(self, words: Sequence[str], scope: Scope, limit: int) -> Mapping[str, Sequence[int]]:
@@ -215,7 +234,7 @@ def _best(
     seen = int(np.count_nonzero(allowed))
     if seen == len(allowed):
         return _ranked(view, query, limit)
-    wanted = limit + SPARE + limit * len(allowed) // seen
+    wanted = SPARE + 3 * limit * len(allowed) // (2 * seen)
     if seen * TERM_COST < wanted:
         return _ranked(view, _within(query, view.ids[allowed]), limit)
     while True:

@@ -24,7 +24,7 @@ import structlog
 from adapters.folders import IndexFolders
 from adapters.masks import Masks
 from adapters.vectors.lists import InvertedLists, Mask, Sight
-from adapters.vectors.rows import ERASED, Slots, VectorRows, remove
+from adapters.vectors.rows import ERASED, Slots, VectorRows, cosines, remove
 from adapters.vectors.training import Order, Outcome
 from orchestrator.domain.identity import Scope
 from orchestrator.domain.passages import Hit
@@ -43,7 +43,7 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 
 EXACT_UNTIL: Final = 50_000
 """So many vectors are scanned in about three milliseconds."""
-SCANNED: Final = 20_000
+SCANNED: Final = 10_000
 """Up to so many vectors that may be seen, all of them are compared, whatever lists there are."""
 REST: Final = 4
 """The lists are made anew when what they lack is more than this part of them, as is waste."""
@@ -170,7 +170,7 @@ class FaissVectors:
         question = np.ascontiguousarray(question, np.float32)
         if seen <= SCANNED and seen * REST < len(allowed):
             slots = np.flatnonzero(allowed)
-            scores = self._rows.gather(slots) @ question
+            scores = cosines(self._rows.gather(slots), question)
         else:
             slots, scores = self._candidates(question, selection, allowed, min(limit, seen))
         best = np.lexsort((self._rows.ids[slots], -scores))[:limit]
@@ -191,7 +191,7 @@ class FaissVectors:
             near = self._lists.search(question, self._sight(selection, allowed), count + SPARE)
             left_out = self._uncovered[allowed[self._uncovered]]
             slots = np.sort(np.concatenate([near, left_out]))
-            found.append((slots, self._rows.gather(slots) @ question))
+            found.append((slots, cosines(self._rows.gather(slots), question)))
         for first, rows in self._rows.stretches(start):
             found.append(_scan(question, rows, allowed[first : first + len(rows)], count, first))
         return (

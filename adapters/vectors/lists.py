@@ -13,7 +13,7 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 
-from adapters.vectors.rows import Slots
+from adapters.vectors.rows import Slots, cosines
 from orchestrator.ports.arrays import Vector
 
 MOST_LISTS: Final = 512
@@ -86,7 +86,6 @@ class InvertedLists:
         lists, likeness = self._nearest(question, sight.counts)
         if not len(lists):
             return np.empty(0, np.int64)
-        question = np.ascontiguousarray(question, np.float32)
         scores, slots = np.empty(limit, np.float32), np.empty(limit, np.int64)
         self._index.search_preassigned_c(
             1,
@@ -125,7 +124,7 @@ class InvertedLists:
     def _nearest(self, question: Vector, counts: Counts) -> tuple[Slots, Vector]:
         """The nearest lists that hold anything to be seen, with their centroids' likeness."""
         open_ = np.flatnonzero(counts)
-        likeness = self._centroids @ question
+        likeness = cosines(self._centroids, question)
         if len(open_) > MOST_LISTS:
             near = np.argpartition(-likeness[open_], MOST_LISTS)[:MOST_LISTS]
             open_ = open_[near]

@@ -12,6 +12,7 @@ import pytest
 import tantivy
 from structlog.testing import capture_logs
 
+from adapters.keywords import tantivy as tantivy_module
 from adapters.keywords.rank_bm25 import RankBm25Store
 from adapters.keywords.reading import Reading
 from adapters.keywords.tantivy import TantivyStore
@@ -19,6 +20,7 @@ from adapters.retriever.mock import OverlapStore
 from orchestrator.contracts.analysing import AnalystContract
 from orchestrator.contracts.indexes import KeptKeywordIndexContract, KeywordIndexContract
 from orchestrator.contracts.ledger import GENERATION, NOTHING, WORKSPACE, Ledger, ids_of
+from orchestrator.contracts.searching import found
 from orchestrator.contracts.spelling import SpellerContract
 from orchestrator.domain.errors import Unavailable
 from orchestrator.ports.indexes import IndexKey
@@ -210,3 +212,20 @@ class TestTantivyKeywordsKept(KeptKeywordIndexContract):
 def words_on_disk(folder: Path) -> set[str]:
     searcher = tantivy.Index.open(str(folder)).searcher()
     return {word for word in ("xylograph", "gateway") if searcher.doc_freq("text", word)}
+
+
+async def test_in_a_large_index_a_word_that_most_chunks_have_counts_only_where_it_is_alone(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(tantivy_module, "MANY", 20)
+    ledger, key = Ledger(), IndexKey("0123456789abcdef", 1)
+    ids = ledger.publish(20)
+    texts = ["gateway gateway gateway", *["gateway lunch"] * 17, "gateway timeout", "timeout"]
+    async with TantivyStore(tmp_path).open(key, ledger.roster, persist=True) as index:
+        await index.apply(ids_of(ids), texts, remove=NOTHING)
+
+        both = await index.search("gateway timeout", scope=ledger.scope(), limit=20)
+        alone = await index.search("gateway", scope=ledger.scope(), limit=20)
+
+    assert sorted(found(both)) == ids[18:]
+    assert sorted(found(alone)) == ids[:19]
