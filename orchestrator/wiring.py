@@ -11,6 +11,7 @@ from adapters.parser.sandbox import ParserSandbox
 from adapters.retriever.mock import read_corpus
 from orchestrator.answering.service import Answering
 from orchestrator.assembly import Assembly, Backends
+from orchestrator.domain.analytics import Policy
 from orchestrator.domain.errors import Misconfigured, Rejected
 from orchestrator.domain.identity import DEFAULT_WORKSPACE
 from orchestrator.domain.quotas import UNLIMITED
@@ -136,7 +137,7 @@ def _assembled(parts: Parts, stack: AsyncExitStack) -> Application:
         recorder=Recorder(
             stores.catalog.analytics,
             stores.catalog.workspaces,
-            settings.analytics,
+            Policy(**settings.analytics.model_dump()),
             telemetry.metrics,
         ),
         persists=stores.lease.held,

@@ -32,6 +32,19 @@ class Counted(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Policy:
+    """What may be kept of searches, and when one is weak.
+
+    With `questions`, up to `max_questions` texts of each kind, a day and workspace, are kept.
+    """
+
+    questions: bool = False
+    max_questions: int = 1_000
+    retention_days: int = 30
+    weak_cosine: float = 0.35
+
+
+@dataclass(frozen=True, slots=True)
 class Percentiles:
     """Milliseconds in one stage, within 12 %, over so many requests."""
 

@@ -11,12 +11,11 @@ from typing import Final
 
 import structlog
 
-from orchestrator.domain.analytics import LONGEST, Counted, Kind, Outcome, step_of
+from orchestrator.domain.analytics import LONGEST, Counted, Kind, Outcome, Policy, step_of
 from orchestrator.domain.characters import kept
 from orchestrator.domain.errors import NotFound, RagError
 from orchestrator.domain.understanding import Understood
 from orchestrator.ports.catalog import Analytics, Workspaces
-from orchestrator.settings.tree import AnalyticsSettings
 from orchestrator.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -34,12 +33,12 @@ class Recorder:
         self,
         analytics: Analytics,
         workspaces: Workspaces,
-        settings: AnalyticsSettings,
+        policy: Policy,
         metrics: Metrics,
     ) -> None:
         self._analytics = analytics
         self._workspaces = workspaces
-        self._settings = settings
+        self._policy = policy
         self._metrics = metrics
         self._counts: Counter[tuple[str, date, Kind, str]] = Counter()
         self._first: dict[str, datetime] = {}
@@ -48,7 +47,7 @@ class Recorder:
     @property
     def weak_cosine(self) -> float:
         """What meaning alone found is weak below it."""
-        return self._settings.weak_cosine
+        return self._policy.weak_cosine
 
     def searched(
         self,
@@ -73,7 +72,7 @@ class Recorder:
         corrections = understood.corrections if understood else ()
         if corrections:
             self._count(workspace, day, "note", "corrected")
-        if self._settings.questions:
+        if self._policy.questions:
             for one in corrections:
                 self._count(workspace, day, "correction", f"{one.word} → {one.read_as}")
             if outcome != "found":
@@ -105,7 +104,7 @@ class Recorder:
                     for (name, day, kind, text), number in counts.items()
                     if (uid := uids[name])
                 },
-                texts=self._settings.max_questions,
+                texts=self._policy.max_questions,
             )
         except RagError:
             self._counts, self._first = counts + self._counts, {**self._first, **first}
@@ -114,7 +113,7 @@ class Recorder:
     async def sweep(self) -> None:
         """Erase what is older than the retention."""
         today = datetime.now(UTC).date()
-        await self._analytics.forget(today - timedelta(days=self._settings.retention_days))
+        await self._analytics.forget(today - timedelta(days=self._policy.retention_days))
 
     async def _round(self) -> None:
         try:

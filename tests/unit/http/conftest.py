@@ -13,6 +13,7 @@ import pytest
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
+from orchestrator.domain.analytics import Policy
 from orchestrator.domain.answers import Done, Sources, Token
 from orchestrator.domain.passages import Retrieval
 from orchestrator.http.app import create_app
@@ -80,7 +81,7 @@ class Service:
             metrics=self.metrics,
             answering=self.answering,
             assembly=SimpleNamespace(tried=lambda patch, config: (patch, config)),
-            recorder=Recorder(self.counts, self.counts, settings.analytics, self.metrics),
+            recorder=Recorder(self.counts, self.counts, Policy(), self.metrics),
         )
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
         self.http = httpx.AsyncClient(transport=transport, base_url="http://rag")

@@ -2,9 +2,11 @@
 
 import pytest
 
+from orchestrator.domain.analytics import Policy
 from orchestrator.domain.errors import Rejected
 from orchestrator.domain.workspaces import Chunking, Fusion, Reranking, WorkspaceConfig
 from orchestrator.settings.changing import SEARCH, changed, search_settings
+from orchestrator.settings.tree import AnalyticsSettings
 
 TUNED = WorkspaceConfig(
     embedder="large",
@@ -73,3 +75,7 @@ def test_a_name_that_is_nearly_right_is_suggested():
 def test_search_settings_are_a_part_of_the_configuration():
     assert set(search_settings(TUNED)) == set(SEARCH)
     assert changed(WorkspaceConfig(), {"depth": 50}) == WorkspaceConfig(depth=50)
+
+
+def test_the_settings_of_analytics_are_a_policy_with_the_same_defaults():
+    assert Policy(**AnalyticsSettings().model_dump()) == Policy()

@@ -9,10 +9,9 @@ from types import SimpleNamespace
 import pytest
 from prometheus_client import CollectorRegistry
 
-from orchestrator.domain.analytics import LONGEST
+from orchestrator.domain.analytics import LONGEST, Policy
 from orchestrator.domain.errors import NotFound, Unavailable
 from orchestrator.domain.understanding import Correction, Understood
-from orchestrator.settings.tree import AnalyticsSettings
 from orchestrator.telemetry import recorder as module
 from orchestrator.telemetry.metrics import Metrics
 from orchestrator.telemetry.recorder import Recorder
@@ -61,7 +60,7 @@ def table():
 @pytest.fixture
 def make(table):
     def made(**settings):
-        return Recorder(table, table, AnalyticsSettings(**settings), Metrics(CollectorRegistry()))
+        return Recorder(table, table, Policy(**settings), Metrics(CollectorRegistry()))
 
     return made
 
