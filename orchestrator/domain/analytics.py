@@ -41,7 +41,7 @@ class Policy:
     questions: bool = False
     max_questions: int = 1_000
     retention_days: int = 30
-    weak_cosine: float = 0.35
+    weak_cosine: float = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,18 +69,19 @@ class Report:
 
 
 def outcome_of(passages: Sequence[Passage], *, fused: bool, weak_cosine: float) -> Outcome:
-    """`none` without passages; `weak` where the first is far in meaning, and alone.
+    """`none` without passages; `weak` where the first is far in meaning.
 
-    It is alone where only one of two sides found it, or where only meaning was asked; and far
-    where its cosine, if it has one, is below `weak_cosine`.
+    It is far where meaning was asked and its cosine is below `weak_cosine`, or meaning did not
+    find it; but not where two rankings were `fused` and it is the first of both.
     """
     if not passages:
         return "none"
     stages = passages[0].stages
-    sides = [name for name in ("dense", "keyword") if name in stages]
-    alone = len(sides) == 1 and (fused or sides == ["dense"])
-    far = "dense" not in stages or stages["dense"].score < weak_cosine
-    return "weak" if alone and far else "found"
+    dense, words = stages.get("dense"), stages.get("keyword")
+    asked = dense or (fused and words)
+    far = dense is None or dense.score < weak_cosine
+    agreed = dense and words and dense.rank == words.rank == 1
+    return "weak" if asked and far and not agreed else "found"
 
 
 def step_of(milliseconds: float) -> int:

@@ -83,9 +83,10 @@ async def change_search_settings(
     Requests that begin after this answer use it. Nothing has to be indexed anew.
     """
     workspace = await app.catalog.workspaces.get(name)
+    expected = body.expected_version
     config = Configure(
         config=app.assembly.tried(body.patch(), workspace.config),
-        expected_version=body.expected_version or workspace.config_version,
+        expected_version=workspace.config_version if expected is None else expected,
     )
     await configure(app, name, config, who)
     return await search_settings(app, name)

@@ -154,7 +154,7 @@ class AnalyticsSettings(BaseModel):
     )
     retention_days: int = Field(default=30, ge=1, le=3_650)
     weak_cosine: float = Field(
-        default=0.35, ge=-1, le=1, description="below it, what meaning alone found is weak"
+        default=0.3, ge=-1, le=1, description="below it, what was found is weak"
     )
 
 
