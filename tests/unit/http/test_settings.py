@@ -7,9 +7,14 @@ from orchestrator.settings.changing import SEARCH
 
 @pytest.mark.parametrize("model", ["SearchPatch", "SearchChange", "SearchSettings"])
 async def test_every_search_setting_is_described(service, model):
-    described = (await service.http.get("/openapi.json")).json()["components"]["schemas"][model]
+    described = (await service.http.get("/openapi.json")).json()["components"]["schemas"]
 
-    fields = {name: described["properties"][name] for name in SEARCH}
+    fields = {
+        name: described[field["$ref"].rpartition("/")[2]] if "$ref" in field else field
+        for name, field in described[model]["properties"].items()
+        if name in SEARCH
+    }
+    assert set(fields) == set(SEARCH)
     assert all(field["description"] for field in fields.values())
     assert "reciprocal rank fusion's constant" in fields["fusion"]["description"]
 
