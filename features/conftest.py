@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -130,6 +133,46 @@ def ask_where(world: World, question: str, condition: str) -> None:
 @when(named('I search "{query}"'))
 def search(world: World, query: str) -> None:
     world.search(query)
+
+
+@when(named('I search by keywords alone for "{query}"'))
+def search_words_alone(world: World, query: str) -> None:
+    world.search(query, mode="keyword")
+    assert world.response.status_code == 200, world.response.text
+
+
+@when(parsers.re(r'I search by all means for "(?P<query>[^"]*)" with the settings (?P<patch>.+)'))
+def search_trying(world: World, query: str, patch: str) -> None:
+    world.search(query, mode="hybrid", settings=json.loads(patch))
+
+
+@when(parsers.re(r"I run rag (?P<words>.+)"))
+def run_rag(world: World, words: str) -> None:
+    plain = {k: v for k, v in os.environ.items() if not k.upper().startswith("RAG_")}
+    rag = Path(sys.executable).with_name("rag")
+    world.noted = subprocess.run(
+        [rag, *words.replace("WORKSPACE", world.workspace).split()],
+        env={**plain, **world.service.variables}, capture_output=True, text=True, timeout=60,
+        check=False,
+    )  # fmt: skip
+
+
+@then(parsers.parse('it ends with {status:d} and says "{words}"'))
+def it_ends(world: World, status: int, words: str) -> None:
+    said = world.noted.stdout + world.noted.stderr
+    assert world.noted.returncode == status, said
+    assert words in said
+
+
+@then(named('it says "{words}"'))
+def it_says(world: World, words: str) -> None:
+    assert words in world.noted.stdout
+
+
+@when(parsers.re(r'I search by all means for "(?P<query>[^"]*)"$'))
+def search_by_all_means(world: World, query: str) -> None:
+    world.search(query, mode="hybrid")
+    assert world.response.status_code == 200, world.response.text
 
 
 @when(named('I upload "{source_id}" saying "{text}"'))

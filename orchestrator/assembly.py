@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from orchestrator.answering.asking import UnderstandingRetriever
 from orchestrator.answering.course import Names
+from orchestrator.answering.explaining import Words
 from orchestrator.answering.pipeline import Pipeline
 from orchestrator.answering.reaching import ReachingRetriever
 from orchestrator.answering.reranking import ConditionalReranker
@@ -25,7 +26,7 @@ from orchestrator.answering.spelling import Spelling
 from orchestrator.domain.errors import Conflict, Rejected
 from orchestrator.domain.identity import Scope
 from orchestrator.domain.passages import Candidate, Passage
-from orchestrator.domain.workspaces import Reach, WorkspaceConfig
+from orchestrator.domain.workspaces import TRIED, Reach, WorkspaceConfig
 from orchestrator.evaluation.replaying import RememberingEmbedder
 from orchestrator.indexing.library import Library, Moment
 from orchestrator.indexing.projection import Projection, Source
@@ -39,6 +40,7 @@ from orchestrator.ports.reranker import Reranker
 from orchestrator.ports.retriever import Retriever
 from orchestrator.ports.rewriter import Rewriter
 from orchestrator.settings import STAGES, Settings
+from orchestrator.settings.changing import changed
 from orchestrator.settings.explain import did_you_mean
 from orchestrator.settings.options import TantivyOptions
 from orchestrator.telemetry.metrics import Metrics
@@ -211,12 +213,27 @@ class Assembly:
     def pipeline(self, moment: Moment) -> Pipeline:
         """The pipeline of the workspace's configuration as of the moment."""
         key = (moment.shelf, moment.workspace.config_version)
+        if moment.workspace.config_version == TRIED:
+            return self._assembled(moment)
         found = self._pipelines.get(key)
         if found is None:
             while len(self._pipelines) >= KEPT:
                 del self._pipelines[next(iter(self._pipelines))]
             found = self._pipelines[key] = self._assembled(moment)
         return found
+
+    def words(self, moment: Moment) -> Words:
+        """Which words of a question the workspace's keyword index finds chunks by."""
+        words: Projection[str, str] = moment.shelf.projections[_keywords(moment.workspace.config)]
+        return words.finding
+
+    def tried(self, patch: Mapping[str, Any], config: WorkspaceConfig) -> WorkspaceConfig:
+        """A configuration with some search settings changed; raises what `check` does."""
+        try:
+            return self.check(changed(config, patch))
+        except Rejected as error:
+            field = error.field.removeprefix("config.") if error.field else None
+            raise Rejected(error.detail, code=error.code, field=field) from error
 
     def _assembled(self, moment: Moment) -> Pipeline:
         config = moment.workspace.config

@@ -11,6 +11,7 @@ from adapters.parser.sandbox import ParserSandbox
 from adapters.retriever.mock import read_corpus
 from orchestrator.answering.service import Answering
 from orchestrator.assembly import Assembly, Backends
+from orchestrator.domain.analytics import Policy
 from orchestrator.domain.errors import Misconfigured, Rejected
 from orchestrator.domain.identity import DEFAULT_WORKSPACE
 from orchestrator.domain.quotas import UNLIMITED
@@ -38,6 +39,7 @@ from orchestrator.settings import Settings, options
 from orchestrator.settings.tree import profiles_folder
 from orchestrator.telemetry.metrics import Metrics
 from orchestrator.telemetry.observer import Telemetry
+from orchestrator.telemetry.recorder import Recorder
 from orchestrator.workforce import Workforce
 
 
@@ -67,6 +69,7 @@ class Application:
     housekeeping: Housekeeping
     health: Health
     metrics: Metrics
+    recorder: Recorder
     persists: bool
 
     @property
@@ -124,7 +127,7 @@ def _assembled(parts: Parts, stack: AsyncExitStack) -> Application:
         library=library,
         assembly=assembly,
         backends=parts.backends,
-        answering=Answering(library, assembly.pipeline, assembly.retriever),
+        answering=Answering(library, assembly.pipeline, assembly.retriever, assembly.words),
         ingestion=ingestion,
         intake=_intake(parts, ingestion, runner),
         withdrawals=withdrawals,
@@ -141,6 +144,12 @@ def _assembled(parts: Parts, stack: AsyncExitStack) -> Application:
         housekeeping=Housekeeping(purger, library, stores.lease),
         health=_health(parts, library),
         metrics=telemetry.metrics,
+        recorder=Recorder(
+            stores.catalog.analytics,
+            stores.catalog.workspaces,
+            Policy(**settings.analytics.model_dump()),
+            telemetry.metrics,
+        ),
         persists=stores.lease.held,
     )
 

@@ -23,6 +23,7 @@ from adapters.catalog.schema import (
     jobs,
     reindexings,
     replies,
+    search_counts,
     sketches,
     vectors,
     versions,
@@ -137,6 +138,7 @@ class SqlDeletions:
                 batches,
                 replies,
                 reindexings,
+                search_counts,
             ):
                 await connection.execute(delete(table).where(table.c.workspace == uid))
             await connection.execute(delete(workspaces).where(workspaces.c.uid == uid))

@@ -19,7 +19,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD: Final = "0007"
+HEAD: Final = "0008"
 """The newest migration; `tests/unit` proves that it is, and that it makes these tables."""
 
 metadata = MetaData()
@@ -52,6 +52,7 @@ configurations = Table(
     Column("version", Integer, nullable=False),
     Column("body", JSON, nullable=False),
     Column("created_at", Float, nullable=False),
+    Column("created_by", Text),
     PrimaryKeyConstraint("workspace", "version"),
 )
 
@@ -263,4 +264,17 @@ reindexings = Table(
     Column("claimed_until", Float, nullable=False),
     Index("ix_reindexings_open", "workspace", unique=True, **_partial("ended_at IS NULL")),
     Index("ix_reindexings_unerased", "workspace", **_partial("erased_at IS NULL")),
+)
+
+search_counts = Table(
+    "search_counts",
+    metadata,
+    Column("workspace", Text, nullable=False),
+    Column("day", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("count", Integer, nullable=False),
+    PrimaryKeyConstraint("workspace", "day", "kind", "name"),
+    Index("ix_search_counts_day", "day"),
+    sqlite_with_rowid=False,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import text
 
+from adapters.catalog.analytics import SqlAnalytics
 from adapters.catalog.batches import SqlBatches, SqlErrands
 from adapters.catalog.chunks import SqlChunks, SqlVectors
 from adapters.catalog.database import Database
@@ -32,6 +33,7 @@ class SqlCatalog:
         self.errands = SqlErrands(database)
         self.replies = SqlReplies(database)
         self.reindexings = SqlReindexings(database)
+        self.analytics = SqlAnalytics(database)
 
     async def ping(self) -> None:
         """Read one constant."""

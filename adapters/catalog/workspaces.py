@@ -23,6 +23,7 @@ from adapters.catalog.schema import (
     workspaces,
 )
 from orchestrator.domain.errors import Conflict, NotFound
+from orchestrator.domain.history import Version
 from orchestrator.domain.workspaces import Workspace, WorkspaceConfig
 
 _CONFIG = TypeAdapter(WorkspaceConfig)
@@ -75,7 +76,9 @@ class SqlWorkspaces:
         async with self._database.read() as connection:
             return {row.uid: row.revision for row in await connection.execute(live)}
 
-    async def configure(self, name: str, config: WorkspaceConfig, *, expected: int) -> Workspace:
+    async def configure(
+        self, name: str, config: WorkspaceConfig, *, expected: int, by: str | None = None
+    ) -> Workspace:
         """Append a version; what documents were indexed with must stay as it was."""
         async with self._database.write() as connection:
             row = (await connection.execute(_live(name))).first()
@@ -96,7 +99,7 @@ class SqlWorkspaces:
                     f"`rag reindex {name}` (POST /v1/workspaces/{name}/reindexing)",
                     code="needs_reindexing",
                 )
-            return await next_version(connection, now, config)
+            return await next_version(connection, now, config, by)
 
     async def configurations(self, name: str) -> Mapping[int, WorkspaceConfig]:
         """Read the history."""
@@ -110,6 +113,25 @@ class SqlWorkspaces:
             rows = await connection.execute(query)
             return {row.version: _config(row.body) for row in rows}
 
+    async def history(self, name: str) -> Sequence[Version]:
+        """Read the rows whole."""
+        workspace = await self.get(name)
+        query = (
+            select(configurations)
+            .where(configurations.c.workspace == workspace.uid)
+            .order_by(configurations.c.version.desc())
+        )
+        async with self._database.read() as connection:
+            return [
+                Version(
+                    row.version,
+                    _config(row.body),
+                    datetime.fromtimestamp(row.created_at, UTC),
+                    row.created_by,
+                )
+                for row in await connection.execute(query)
+            ]
+
 
 async def current(connection: AsyncConnection, uid: str) -> Workspace:
     """The live workspace of that uid, as the transaction sees it."""
@@ -120,11 +142,11 @@ async def current(connection: AsyncConnection, uid: str) -> Workspace:
 
 
 async def next_version(
-    connection: AsyncConnection, now: Workspace, config: WorkspaceConfig
+    connection: AsyncConnection, now: Workspace, config: WorkspaceConfig, by: str | None = None
 ) -> Workspace:
     """Make a configuration the next version of what the transaction read."""
     version = now.config_version + 1
-    await _store(connection, now.uid, version, config)
+    await _store(connection, now.uid, version, config, by)
     await connection.execute(
         update(workspaces).where(workspaces.c.uid == now.uid).values(config_version=version)
     )
@@ -163,11 +185,19 @@ def _live(name: str | None = None) -> Select[Any]:
 
 
 async def _store(
-    connection: AsyncConnection, uid: str, version: int, config: WorkspaceConfig
+    connection: AsyncConnection,
+    uid: str,
+    version: int,
+    config: WorkspaceConfig,
+    by: str | None = None,
 ) -> None:
     await connection.execute(
         insert(configurations).values(
-            workspace=uid, version=version, body=asdict(config), created_at=time.time()
+            workspace=uid,
+            version=version,
+            body=asdict(config),
+            created_at=time.time(),
+            created_by=by,
         )
     )
 

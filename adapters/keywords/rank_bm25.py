@@ -60,6 +60,10 @@ class RankBm25Keywords:
             return []
         return await asyncio.to_thread(self._search, built, words, scope, limit)
 
+    def terms(self, text: str) -> Sequence[str]:
+        """Stems without stop words."""
+        return terms(text)
+
     async def save(self) -> None:
         """Nothing to save."""
 

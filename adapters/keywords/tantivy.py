@@ -118,6 +118,10 @@ class TantivyKeywords:
         """By Levenshtein automata over stems: one change, or two of eight letters and more."""
         return await _on(self._searching, lambda: self._near(words, scope, limit))
 
+    def terms(self, text: str) -> Sequence[str]:
+        """What the analyser of the index makes of it."""
+        return self._reading.words(text)
+
     async def save(self) -> None:
         """Commits are durable already."""
 

@@ -49,8 +49,12 @@ class UnderstandingRetriever:
         )
         missing = (*degraded, *(name for one in (first, *others) for name in one.degraded))
         rankings = {name: one.passages for name, one in zip(texts, others, strict=True)}
-        passages = joined(first.passages, rankings, limit=limit)
-        return Retrieval(passages, tuple(dict.fromkeys(missing)), found)
+        return replace(
+            first,
+            passages=joined(first.passages, rankings, limit=limit),
+            degraded=tuple(dict.fromkeys(missing)),
+            understood=found,
+        )
 
     async def _rewritten(self, query: Query) -> dict[str, str]:
         if self._rewriter is None:
@@ -99,5 +103,5 @@ def joined(
             known = best.get(one.chunk.id)
             stages = {**(known or one).stages, name: StageScore(one.score, rank)}
             score = max(one.score, known.score) if known else one.score
-            best[one.chunk.id] = Passage(one.chunk, score, stages)
+            best[one.chunk.id] = replace(known or one, score=score, stages=stages)
     return sorted(best.values(), key=lambda one: (-one.score, one.chunk.id))[:limit]

@@ -5,23 +5,25 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
-from orchestrator.domain.passages import Candidate, Hit, StageScore
+from orchestrator.domain.passages import Candidate, Hit, Share, StageScore
 from orchestrator.domain.workspaces import Fusion
 
 Rankings = Mapping[str, Sequence[Hit]]
 """Hits, best first, by the stage that found them."""
 
 
-def fuse(rankings: Rankings, fusion: Fusion, *, limit: int) -> list[Candidate]:
+def fuse(
+    rankings: Rankings, fusion: Fusion, *, limit: int, explain: bool = False
+) -> list[Candidate]:
     """The best `limit` candidates of all rankings; ties go to the lower chunk id.
 
     Chunks that a stage did not find count there as its worst hit (`weighted`; with `distribution`
     as three deviations below the mean), or not at all (`rrf`, and where all its hits have one
-    score, which tells only found from not found).
+    score, which tells only found from not found). With `explain`, candidates have their shares.
     """
     weights = {"dense": fusion.dense, "keyword": fusion.keyword}
     found: dict[int, Scores] = {}
@@ -30,12 +32,14 @@ def fuse(rankings: Rankings, fusion: Fusion, *, limit: int) -> list[Candidate]:
             found.setdefault(hit.chunk_id, {})[stage] = (hit.score, rank)
     combine = _reciprocal_ranks if fusion.method == "rrf" else _weighted
     score = combine(rankings, weights, fusion)
+    shares = _shares(rankings, weights, fusion) if explain else _nothing
     best = heapq.nsmallest(limit, ((-score(one), chunk_id) for chunk_id, one in found.items()))
     return [
         Candidate(
             chunk_id,
             min(max(-negated, 0.0), 1.0),
             {stage: StageScore(*one) for stage, one in found[chunk_id].items()},
+            shares(found[chunk_id]),
         )
         for negated, chunk_id in best
     ]
@@ -58,6 +62,7 @@ def alone(stage: str, hits: Sequence[Hit]) -> list[Candidate]:
 Scores = dict[str, tuple[float, int]]
 """What each stage gave one chunk: its raw score, and its rank from 1."""
 Score = Callable[[Scores], float]
+Shares = Callable[[Scores], Mapping[str, Share]]
 
 
 def _reciprocal_ranks(rankings: Rankings, weights: Mapping[str, float], fusion: Fusion) -> Score:
@@ -70,17 +75,34 @@ def _reciprocal_ranks(rankings: Rankings, weights: Mapping[str, float], fusion: 
     return score
 
 
+def _nothing(_found: Scores) -> Mapping[str, Share]:
+    return {}
+
+
+def _shares(rankings: Rankings, weights: Mapping[str, float], fusion: Fusion) -> Shares:
+    if fusion.method == "rrf":
+        total = sum(weights[stage] for stage in rankings) or 1.0
+
+        def reciprocal(found: Scores) -> Mapping[str, Share]:
+            return {
+                stage: Share(weights[stage] / total, (fusion.k + 1) / (fusion.k + rank), True)
+                for stage, (_, rank) in found.items()
+            }
+
+        return reciprocal
+    parts = _parts(rankings, weights, fusion)
+
+    def weighted(found: Scores) -> Mapping[str, Share]:
+        return {
+            part.stage: Share(part.weight, part.value(found), part.stage in found) for part in parts
+        }
+
+    return weighted
+
+
 def _weighted(rankings: Rankings, weights: Mapping[str, float], fusion: Fusion) -> Score:
     """A weighted mean of scores that were moved and scaled, each stage by its own hits."""
-    measure = _MEASURES[fusion.normalise]
-    lines = {stage: measure([h.score for h in hits]) for stage, hits in rankings.items() if hits}
-    total = sum(weights[stage] for stage in lines) or 1.0
-    worst = (
-        {stage: offset for stage, (offset, _) in lines.items()}
-        if fusion.normalise == "distribution"
-        else {stage: rankings[stage][-1].score for stage in lines}
-    )
-    parts = [(stage, worst[stage], *lines[stage], weights[stage] / total) for stage in lines]
+    parts = _parts(rankings, weights, fusion)
     squash = _squash if fusion.normalise == "zscore" else float
 
     def score(found: Scores) -> float:
@@ -91,6 +113,35 @@ def _weighted(rankings: Rankings, weights: Mapping[str, float], fusion: Fusion) 
         return squash(mean)
 
     return score
+
+
+class _Part(NamedTuple):
+    """A stage of a weighted mean: its least score, how scores are moved and scaled, its weight."""
+
+    stage: str
+    least: float
+    offset: float
+    slope: float
+    weight: float
+
+    def value(self, found: Scores) -> float:
+        """What the stage says of a chunk, before it is weighted."""
+        if not self.slope:
+            return float(self.stage in found)
+        raw = found[self.stage][0] if self.stage in found else self.least
+        return (raw - self.offset) * self.slope
+
+
+def _parts(rankings: Rankings, weights: Mapping[str, float], fusion: Fusion) -> list[_Part]:
+    measure = _MEASURES[fusion.normalise]
+    lines = {stage: measure([h.score for h in hits]) for stage, hits in rankings.items() if hits}
+    total = sum(weights[stage] for stage in lines) or 1.0
+    worst = (
+        {stage: offset for stage, (offset, _) in lines.items()}
+        if fusion.normalise == "distribution"
+        else {stage: rankings[stage][-1].score for stage in lines}
+    )
+    return [_Part(stage, worst[stage], *lines[stage], weights[stage] / total) for stage in lines]
 
 
 def _minmax(scores: Sequence[float]) -> tuple[float, float]:

@@ -82,12 +82,13 @@ class HybridRetriever:
         if not rankings:
             raise Unavailable("retrieval", "; ".join(str(error) for error in found))
         degraded = tuple(f"{stage}_retrieval" for stage in outcomes if stage not in rankings)
+        fusion = self._fusion.leaning(query.lean) if len(rankings) > 1 else None
         candidates = (
-            fuse(rankings, self._fusion.leaning(query.lean), limit=limit)
-            if len(rankings) > 1
+            fuse(rankings, fusion, limit=limit, explain=query.explain)
+            if fusion
             else [c for stage, hits in rankings.items() for c in alone(stage, hits)][:limit]
         )
-        return Retrieval(await self._read(candidates, query.scope), degraded)
+        return Retrieval(await self._read(candidates, query.scope), degraded, fusion=fusion)
 
 
 async def _attempt(side: Side, query: Query, limit: int) -> Sequence[Hit] | Unavailable:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
+from orchestrator.answering.explaining import Words, explained
 from orchestrator.answering.pipeline import Pipeline
 from orchestrator.domain.answers import Answer, Done, Event, Query
 from orchestrator.domain.context import begin_timings
-from orchestrator.domain.errors import Conflict
-from orchestrator.domain.passages import Passage, Retrieval
+from orchestrator.domain.errors import Conflict, Unavailable
+from orchestrator.domain.passages import Made, Passage, Retrieval
+from orchestrator.domain.workspaces import TRIED, WorkspaceConfig
 from orchestrator.indexing.library import Library, Moment
 from orchestrator.ports.retriever import Retriever
 
@@ -22,17 +24,40 @@ GROUP_DEPTH: Final = 4
 
 PipelineOf: TypeAlias = Callable[[Moment], Pipeline]
 RetrieverOf: TypeAlias = Callable[[Moment, Mode | None], Retriever]
+WordsOf: TypeAlias = Callable[[Moment], Words]
+Trial: TypeAlias = Callable[[WorkspaceConfig], WorkspaceConfig]
+"""A workspace's configuration to the one that is to be tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a search asks for beside its question.
+
+    `mode` overrides the workspace's retriever; `rerank` asks its reranker too, as answers do;
+    `explain` adds the reasons; `trial` searches with another configuration, this time alone.
+    """
+
+    mode: Mode | None = None
+    by_document: bool = False
+    rerank: bool = False
+    explain: bool = False
+    trial: Trial | None = None
 
 
 class Answering:
     """The use cases of a reader; every one begins by pinning the workspace's revision."""
 
     def __init__(
-        self, library: Library, pipeline_of: PipelineOf, retriever_of: RetrieverOf
+        self,
+        library: Library,
+        pipeline_of: PipelineOf,
+        retriever_of: RetrieverOf,
+        words_of: WordsOf | None = None,
     ) -> None:
         self._library = library
         self._pipeline_of = pipeline_of
         self._retriever_of = retriever_of
+        self._words_of = words_of
 
     async def stream(self, query: Query) -> AsyncGenerator[Event]:
         """Answer a question as events; raises what `Pipeline.stream` raises, and `NotFound`."""
@@ -62,25 +87,68 @@ class Answering:
         self, query: Query, *, mode: Mode | None = None, by_document: bool = False
     ) -> tuple[Retrieval, dict[str, float]]:
         """Retrieval alone, and its timings in milliseconds; `mode` overrides the workspace's."""
+        return await self.look(query, Wish(mode, by_document))
+
+    async def look(self, query: Query, wish: Wish) -> tuple[Retrieval, dict[str, float]]:
+        """Retrieval as it is wished for, and its timings in milliseconds.
+
+        Raises:
+            Rejected: when a configuration is to be tried that cannot be.
+        """
         timings = begin_timings()
         query = query.understood()
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                return await self._searched(query, mode, by_document=by_document), timings
+                return await self._searched(query, wish), timings
             except Conflict:
                 if attempt == ATTEMPTS:
                     raise
         raise AssertionError("a search ends with passages or an error")
 
-    async def _searched(self, query: Query, mode: Mode | None, *, by_document: bool) -> Retrieval:
+    async def _searched(self, query: Query, wish: Wish) -> Retrieval:
         moment = await self._library.pin(query.scope.workspace)
-        query = query.at(moment.revision)
-        limit = query.top_k * GROUP_DEPTH if by_document else query.top_k
-        found = await self._retriever_of(moment, mode).retrieve(query, limit=limit)
-        passages = _best_of_each(found.passages) if by_document else list(found.passages)
+        version = moment.workspace.config_version
+        if wish.trial:
+            moment = _tried(moment, wish.trial)
+        query = replace(query.at(moment.revision), explain=wish.explain)
+        pipeline = self._pipeline_of(moment)
+        limit = query.top_k * GROUP_DEPTH if wish.by_document else query.top_k
+        if wish.rerank:
+            limit = max(limit, pipeline.rerank_depth)
+        found = await self._retriever_of(moment, wish.mode).retrieve(query, limit=limit)
+        if wish.rerank:
+            found = await _reranked(found, query, pipeline, limit)
+        passages = _best_of_each(found.passages) if wish.by_document else list(found.passages)
         passages = passages[: query.top_k]
+        why: Mapping[int, Sequence[str]] = {}
+        if wish.explain and self._words_of:
+            why = await explained(found, passages, query.text, self._words_of(moment))
         await self._library.confirm(moment, passages, query.scope)
-        return replace(found, passages=passages)
+        made = Made(
+            retriever=wish.mode or pipeline.names.retriever,
+            reranker=pipeline.names.reranker if wish.rerank else "none",
+            revision=moment.revision,
+            config_version=version,
+        )
+        return replace(found, passages=passages, why=why, made=made)
+
+
+def _tried(moment: Moment, trial: Trial) -> Moment:
+    workspace = moment.workspace
+    return replace(
+        moment,
+        workspace=replace(workspace, config=trial(workspace.config), config_version=TRIED),
+    )
+
+
+async def _reranked(found: Retrieval, query: Query, pipeline: Pipeline, limit: int) -> Retrieval:
+    if found.understood:
+        query = replace(query, text=found.understood.text_searched)
+    try:
+        passages = await pipeline.reranker.rerank(query, found.passages, limit=limit)
+    except Unavailable:
+        return replace(found, degraded=(*found.degraded, "reranker"))
+    return replace(found, passages=passages)
 
 
 def _best_of_each(passages: Sequence[Passage]) -> list[Passage]:

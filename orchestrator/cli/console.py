@@ -14,11 +14,16 @@ from rich.console import Console
 from rich.text import Text
 
 from orchestrator.domain.errors import Misconfigured, NotFound, RagError, Rejected, Unavailable
+from orchestrator.domain.identity import Principal
 
 Result = TypeVar("Result")
 
 out: Final = Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
 err: Final = Console(stderr=True, soft_wrap=True, highlight=False, markup=False, emoji=False)
+
+
+OPERATOR: Final = Principal("command line")
+"""Who acts, for what is kept of it."""
 
 
 class Exit(IntEnum):

@@ -348,6 +348,35 @@ def create(name: Word) -> None:
 
 
 @workspaces.command()
+def show(name: Word, json: Json = False) -> None:
+    """Print how a workspace's questions are searched."""
+    from orchestrator.cli.settling import show as run_show
+
+    run(run_show(name, json))
+
+
+@workspaces.command(name="set")
+def change(
+    name: Word,
+    assigned: Annotated[
+        list[str], typer.Argument(metavar="NAME=VALUE...", help="Such as fusion.method=rrf.")
+    ],
+) -> None:
+    """Change how a workspace's questions are searched, as its next configuration."""
+    from orchestrator.cli.settling import change as run_change
+
+    run(run_change(name, _texts(assigned)))
+
+
+@workspaces.command()
+def history(name: Word, json: Json = False) -> None:
+    """Print who changed a workspace's configuration, when, and what."""
+    from orchestrator.cli.settling import show_history
+
+    run(show_history(name, json))
+
+
+@workspaces.command()
 def rollback(
     name: Word,
     version: Annotated[int, typer.Argument(min=1, help="An earlier version of it.")],
@@ -421,6 +450,18 @@ def reindex(
         raise typer.Exit(run(act(workspace, asked[0], json=json)))
     begun = begin_reindexing(workspace, wanted, automatic=not manual, detach=detach, json=json)
     raise typer.Exit(run(begun))
+
+
+@app.command()
+def report(
+    workspace: Word,
+    days: Annotated[int, typer.Option(min=1, max=3_650, help="Today and those before it.")] = 7,
+    json: Json = False,
+) -> None:
+    """Print what was searched for in a workspace, and how it went."""
+    from orchestrator.cli.settling import report as run_report
+
+    run(run_report(workspace, days, json))
 
 
 @app.command()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import yaml
 from rich.table import Table
 
-from orchestrator.cli.console import Exit, out, print_json
+from orchestrator.cli.console import OPERATOR, Exit, out, print_json
 from orchestrator.domain.errors import RagError
 from orchestrator.domain.identity import DEFAULT_WORKSPACE
 from orchestrator.http.schemas import IndexView, Rollback, WorkspaceView
@@ -56,7 +56,7 @@ async def roll_back(name: str, version: int) -> None:
     """Make an earlier version of a workspace's configuration the next one."""
     logs.set_up("warning", json=False)
     async with open_application(load(), writes=False) as application:
-        now = await rollback(application, name, Rollback(version=version))
+        now = await rollback(application, name, Rollback(version=version), OPERATOR)
     out.print(
         f"workspace '{name}' has the configuration of version {version} again, "
         f"as version {now.config_version}"

@@ -11,7 +11,7 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from orchestrator.cli.comparing import interval
-from orchestrator.cli.console import err, out, print_json
+from orchestrator.cli.console import OPERATOR, err, out, print_json
 from orchestrator.cli.evaluating import shown, some
 from orchestrator.domain.workspaces import Workspace
 from orchestrator.evaluation.candidates import candidates, changes
@@ -53,7 +53,7 @@ async def tune(name: str, wanted: Wanted) -> None:
         applied: int | None = None
         if wanted.apply and not evidence.stays:
             body = Configure(config=evidence.chosen, expected_version=workspace.config_version)
-            applied = (await configure(application, name, body)).config_version
+            applied = (await configure(application, name, body, OPERATOR)).config_version
     if wanted.json:
         print_json(_as_json(workspace, labelled, evidence, applied))
     else:

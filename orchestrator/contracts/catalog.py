@@ -8,6 +8,7 @@ import asyncio
 
 import pytest
 
+from orchestrator.contracts.analytics import AnalyticsContract
 from orchestrator.contracts.batches import BatchesContract
 from orchestrator.contracts.chunks import ChunksContract, VectorTableContract
 from orchestrator.contracts.clerk import MODEL, Clerk
@@ -30,6 +31,7 @@ from orchestrator.ports.catalog import Catalog
 from orchestrator.ports.queue import Queue
 
 __all__ = [
+    "AnalyticsContract",
     "BatchesContract",
     "CatalogContract",
     "ChunksContract",
@@ -137,6 +139,7 @@ class CatalogContract(
     ErrandsContract,
     RepliesContract,
     ReindexingsContract,
+    AnalyticsContract,
     QuotaContract,
     SharingContract,
 ):

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -86,6 +87,7 @@ class WorkspacesContract:
             catalog.workspaces.get("legal"),
             catalog.workspaces.by_uid("0" * 32),
             catalog.workspaces.configurations("legal"),
+            catalog.workspaces.history("legal"),
             catalog.workspaces.configure("legal", PLAIN, expected=1),
         ):
             with pytest.raises(NotFound):
@@ -115,6 +117,17 @@ class WorkspacesContract:
         versions = await catalog.workspaces.configurations("legal")
 
         assert list(versions.items()) == [(1, PLAIN), (2, TUNED), (3, PLAIN)]
+
+    async def test_history_tells_who_made_which_version_and_when(self, catalog: Catalog) -> None:
+        began = datetime.now(UTC)
+        await catalog.workspaces.create("legal", PLAIN)
+        await catalog.workspaces.configure("legal", TUNED, expected=1, by="ada")
+
+        second, first = await catalog.workspaces.history("legal")
+
+        assert (second.number, second.config, second.by) == (2, TUNED, "ada")
+        assert (first.number, first.config, first.by) == (1, PLAIN, None)
+        assert began <= first.at <= second.at <= datetime.now(UTC)
 
     @pytest.mark.parametrize("expected", [0, 1, 3])
     async def test_who_read_another_version_does_not_overwrite_it(

@@ -23,7 +23,7 @@ class Query:
     """A question in a scope; `top_k` counts the passages an answer may rest on.
 
     Keyword search looks for `synonyms` too; a positive `lean` speaks for it, a negative one for
-    vectors.
+    vectors. With `explain`, retrieval keeps what an explanation is made of.
     """
 
     text: str
@@ -31,6 +31,7 @@ class Query:
     top_k: int = 5
     synonyms: tuple[str, ...] = ()
     lean: float = 0.0
+    explain: bool = False
 
     def understood(self) -> Query:
         """The question as every later stage sees it: Unicode-normalised, spaces collapsed."""

@@ -12,6 +12,8 @@ from orchestrator.domain.errors import Rejected
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?")
 
 
+TRIED: Final = 0
+"""The version of a configuration that is none of its workspace's, but only tried."""
 _STRICT: Final = {"extra": "forbid"}
 """Read by whoever validates these from outside: a field that is not known is refused."""
 

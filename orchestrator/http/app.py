@@ -117,7 +117,7 @@ def _add_middleware(app: FastAPI, http: HttpSettings, metrics: Metrics) -> None:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=list(http.cors_origins),
-            allow_methods=["GET", "POST", "PUT", "DELETE"],
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
             allow_headers=["content-type", "traceparent", "idempotency-key"],
             expose_headers=[
                 "x-trace-id",
@@ -149,6 +149,7 @@ def _background(application: Application) -> Mapping[str, Callable[[], Coroutine
         "housekeeping": application.housekeeping.run,
         "dispatcher": application.dispatcher.run,
         "preparer": application.preparer.run,
+        "analytics": application.recorder.run,
     }
     match application.settings.worker.placement:
         case "inline":

@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from contextlib import aclosing
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from fastapi import APIRouter, Request, Response
@@ -14,9 +15,12 @@ from fastapi.responses import StreamingResponse
 from pydantic import TypeAdapter
 
 from orchestrator.answering.course import as_source
+from orchestrator.answering.service import Wish
+from orchestrator.domain.analytics import outcome_of
 from orchestrator.domain.answers import Answer, Done, Event, Query, Sources, Token
 from orchestrator.domain.context import trace_id
 from orchestrator.domain.errors import RagError, TimedOut
+from orchestrator.domain.passages import Made, Retrieval
 from orchestrator.http.dependencies import application, caller
 from orchestrator.http.problems import Problem, problem_of, unexpected
 from orchestrator.http.schemas import (
@@ -26,7 +30,7 @@ from orchestrator.http.schemas import (
     SearchRequest,
     SearchResponse,
 )
-from orchestrator.telemetry.metrics import Metrics
+from orchestrator.telemetry.recorder import Recorder
 from orchestrator.wiring import Application
 
 router = APIRouter(prefix="/v1", tags=["questions"])
@@ -59,10 +63,10 @@ async def query(body: QueryRequest, request: Request) -> Response:
         events = _events(app, asked)
         first = await anext(events)  # what fails before it fails as a plain problem
         return StreamingResponse(
-            _written(first, events, app.metrics, began), media_type=EVENT_STREAM
+            _written(first, events, app, asked, began), media_type=EVENT_STREAM
         )
     answer = await limited(app, app.answering.answer(asked))
-    _count(app.metrics, answer, time.perf_counter() - began)
+    _count(app, asked, answer, time.perf_counter() - began)
     return Response(_ANSWER.dump_json(answer), media_type=JSON)
 
 
@@ -73,21 +77,47 @@ async def search(body: SearchRequest, request: Request) -> Response:
     """Retrieval alone: the best passages, each with every stage's raw score and rank."""
     began = time.perf_counter()
     app = application(request)
-    query, by_document = body.as_query(caller(request)), body.group_by == "document"
-    found, timings = await limited(
-        app, app.answering.search(query, mode=body.mode, by_document=by_document)
-    )
+    query = body.as_query(caller(request))
+    found, timings = await limited(app, app.answering.look(query, _wish(app, body)))
+    latency = round((time.perf_counter() - began) * 1e3, 3)
     response = SearchResponse.model_construct(
-        hits=[SearchHit.of(as_source(passage)) for passage in found.passages],
-        meta=SearchMeta.model_construct(
-            latency_ms=round((time.perf_counter() - began) * 1e3, 3),
-            trace_id=trace_id(),
-            timings_ms=timings,
-            degraded=list(found.degraded),
-            query=found.understood,
-        ),
+        hits=[SearchHit.of(as_source(one), found.why.get(one.chunk.id)) for one in found.passages],
+        meta=_meta(found, timings, latency, tried=body.settings is not None),
     )
+    if body.settings is None:
+        _count_search(app.recorder, query, found, {**timings, "total": latency})
+    else:
+        app.metrics.search_trials.inc()
     return Response(response.model_dump_json(), media_type=JSON)
+
+
+def _wish(app: Application, body: SearchRequest) -> Wish:
+    return Wish(
+        mode=body.mode,
+        by_document=body.group_by == "document",
+        rerank=body.rerank,
+        explain=body.explain,
+        trial=partial(app.assembly.tried, body.settings.patch()) if body.settings else None,
+    )
+
+
+def _meta(
+    found: Retrieval, timings: dict[str, float], latency: float, *, tried: bool
+) -> SearchMeta:
+    made = found.made or Made("", "none", 0, 0)
+    return SearchMeta.model_construct(
+        latency_ms=latency,
+        trace_id=trace_id(),
+        timings_ms=timings,
+        degraded=list(found.degraded),
+        retriever=made.retriever,
+        reranker=made.reranker,
+        revision=made.revision,
+        config_version=made.config_version,
+        tried=tried,
+        fusion=found.fusion,
+        query=found.understood,
+    )
 
 
 async def limited(app: Application, work: Awaitable[Result]) -> Result:
@@ -120,7 +150,7 @@ async def _events(app: Application, asked: Query) -> AsyncGenerator[Event]:
 
 
 async def _written(
-    first: Event, events: AsyncGenerator[Event], metrics: Metrics, began: float
+    first: Event, events: AsyncGenerator[Event], app: Application, asked: Query, began: float
 ) -> AsyncIterator[bytes]:
     try:
         yield _written_one(first)
@@ -128,12 +158,12 @@ async def _written(
             async for event in events:
                 yield _written_one(event)
                 if isinstance(event, Done):
-                    _count(metrics, event.answer, time.perf_counter() - began)
+                    _count(app, asked, event.answer, time.perf_counter() - began)
     except RagError as error:
-        metrics.errors.labels(error.code).inc()
+        app.metrics.errors.labels(error.code).inc()
         yield _event("error", json.dumps(problem_of(error)))
     except Exception as error:  # noqa: BLE001  # the status is sent: told in-band
-        metrics.errors.labels("internal").inc()
+        app.metrics.errors.labels("internal").inc()
         yield _event("error", json.dumps(unexpected(error)))
 
 
@@ -151,7 +181,32 @@ def _event(name: str, data: str) -> bytes:
     return f"event: {name}\ndata: {data}\n\n".encode()
 
 
-def _count(metrics: Metrics, answer: Answer, seconds: float) -> None:
+def _count_search(
+    recorder: Recorder, query: Query, found: Retrieval, timings: dict[str, float]
+) -> None:
+    recorder.searched(
+        query.scope.workspace,
+        query.text,
+        outcome_of(
+            found.passages, fused=found.fusion is not None, weak_cosine=recorder.weak_cosine
+        ),
+        timings,
+        notes=("degraded",) if found.degraded else (),
+        understood=found.understood,
+    )
+
+
+def _count(app: Application, asked: Query, answer: Answer, seconds: float) -> None:
+    metrics, meta = app.metrics, answer.meta
+    notes = {"degraded": bool(meta.degraded), "cached": meta.cache_hit}
+    app.recorder.searched(
+        asked.scope.workspace,
+        asked.text,
+        ("found" if answer.answerable else "weak") if answer.sources else "none",
+        {**meta.timings_ms, "total": seconds * 1e3},
+        notes=[name for name, noted in notes.items() if noted],
+        understood=meta.query,
+    )
     metrics.queries.inc()
     metrics.query_seconds.observe(seconds)
     (metrics.cache_hits if answer.meta.cache_hit else metrics.cache_misses).inc()

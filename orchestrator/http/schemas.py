@@ -3,21 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    StringConstraints,
+    TypeAdapter,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
+from orchestrator.domain.analytics import Percentiles, Report
 from orchestrator.domain.answers import MAX_QUERY_CHARACTERS, MAX_TOP_K, Query, Source
 from orchestrator.domain.characters import UNKEPT, kept
 from orchestrator.domain.documents import Document, Reading, Receipt
 from orchestrator.domain.filters import parse_filter
+from orchestrator.domain.history import Version, differences
 from orchestrator.domain.identity import DEFAULT_WORKSPACE, Principal, Scope
 from orchestrator.domain.passages import StageScore
 from orchestrator.domain.quotas import Holding, Quota
 from orchestrator.domain.understanding import Understood
-from orchestrator.domain.workspaces import Workspace, WorkspaceConfig
+from orchestrator.domain.workspaces import (
+    Fusion,
+    Reach,
+    Reranking,
+    Understanding,
+    Workspace,
+    WorkspaceConfig,
+)
 from orchestrator.indexing.projection import Audit
+from orchestrator.settings.changing import MEANINGS, SEARCH, search_settings
 
 Text = Annotated[
     str,
@@ -70,6 +90,156 @@ class QueryRequest(Asking):
     stream: bool = Field(False, description="Answer as server-sent events.")
 
 
+class _Part:
+    """In the API's description, a part of the settings; as it comes, whatever the object holds."""
+
+    def __init__(self, model: type[object]) -> None:
+        self._model = model
+
+    def __get_pydantic_json_schema__(
+        self, _schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return handler(TypeAdapter(self._model).core_schema)
+
+
+Tree = dict[str, Any] | None
+
+
+class SearchPatch(BaseModel):
+    """Search settings to be changed: a JSON merge patch (RFC 7396).
+
+    What is left out stays, and null is the default.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"fusion": {"method": "rrf"}, "depth": 50}]},
+    )
+
+    retriever: str | None = Field(None, description=MEANINGS["retriever"])
+    fusion: Annotated[Tree, _Part(Fusion)] = Field(None, description=MEANINGS["fusion"])
+    depth: int | None = Field(None, ge=1, le=1000, description=MEANINGS["depth"])
+    understanding: Annotated[Tree, _Part(Understanding)] = Field(
+        None, description=MEANINGS["understanding"]
+    )
+    reach: Annotated[Tree, _Part(Reach)] = Field(None, description=MEANINGS["reach"])
+    reranker: str | None = Field(None, description=MEANINGS["reranker"])
+    reranking: Annotated[Tree, _Part(Reranking)] = Field(None, description=MEANINGS["reranking"])
+
+    def patch(self) -> dict[str, Any]:
+        """What was given, and no more."""
+        return {name: getattr(self, name) for name in self.model_fields_set & set(SEARCH)}
+
+
+class SearchChange(SearchPatch):
+    """A patch, made if `expected_version` is still the current one; without it, on any."""
+
+    expected_version: int | None = Field(None, description="The version that was read.")
+
+
+class SearchSettings(BaseModel):
+    """How questions are searched."""
+
+    retriever: str = Field(description=MEANINGS["retriever"])
+    fusion: Fusion = Field(description=MEANINGS["fusion"])
+    depth: int = Field(description=MEANINGS["depth"])
+    understanding: Understanding = Field(description=MEANINGS["understanding"])
+    reach: Reach = Field(description=MEANINGS["reach"])
+    reranker: str = Field(description=MEANINGS["reranker"])
+    reranking: Reranking = Field(description=MEANINGS["reranking"])
+
+
+class SearchSettingsView(BaseModel):
+    """A workspace's search settings, and the version of its configuration that they are of."""
+
+    config_version: int
+    settings: SearchSettings
+
+    @classmethod
+    def of(cls, workspace: Workspace) -> SearchSettingsView:
+        """From the domain's workspace."""
+        settings = SearchSettings(**search_settings(workspace.config))
+        return cls(config_version=workspace.config_version, settings=settings)
+
+
+class ChangeView(BaseModel):
+    """One setting that a version changed."""
+
+    field: str
+    before: Any
+    after: Any
+
+
+class VersionView(BaseModel):
+    """A version of a configuration, and what it changed of the one before it."""
+
+    version: int
+    at: datetime
+    by: str | None = Field(description="Who made it; null where that was not kept.")
+    changed: list[ChangeView]
+
+    @classmethod
+    def all_of(cls, history: Sequence[Version]) -> list[VersionView]:
+        """From the versions, newest first."""
+        before = [*(one.config for one in history[1:]), None]
+        return [
+            cls(
+                version=one.number,
+                at=one.at,
+                by=one.by,
+                changed=[
+                    ChangeView(field=change.field, before=change.before, after=change.after)
+                    for change in (differences(earlier, one.config) if earlier else ())
+                ],
+            )
+            for one, earlier in zip(history, before, strict=True)
+        ]
+
+
+class CountView(BaseModel):
+    """A text, and how often it came."""
+
+    text: str
+    count: int
+
+
+class SearchReport(BaseModel):
+    """What was searched for in the last days, and how it went; days are those of UTC."""
+
+    days: int
+    since: date
+    searches: int = Field(description="Searches and questions together.")
+    outcomes: dict[str, int] = Field(description="`found`, `weak` and `none`.")
+    degraded: float = Field(description="The share that was answered without some dependency.")
+    cached: float = Field(description="The share that came from the cache.")
+    corrected: float = Field(description="The share in which a word was corrected.")
+    stages: dict[str, Percentiles]
+    questions_recorded: bool = Field(description="Whether the settings let texts be kept now.")
+    none: list[CountView] = Field(description="The most frequent questions without results.")
+    weak: list[CountView] = Field(description="The most frequent questions with weak ones.")
+    corrections: list[CountView] = Field(description="The most frequent corrections.")
+
+    @classmethod
+    def of(cls, report: Report, *, days: int, since: date, recorded: bool) -> SearchReport:
+        """From the domain's report."""
+        texts = {
+            name: [CountView(text=text, count=count) for text, count in getattr(report, name)]
+            for name in ("none", "weak", "corrections")
+        }
+        return cls(
+            days=days,
+            since=since,
+            searches=report.searches,
+            outcomes=dict(report.outcomes),
+            degraded=report.degraded,
+            cached=report.cached,
+            corrected=report.corrected,
+            stages=dict(report.stages),
+            questions_recorded=recorded,
+            **texts,
+        )
+
+
 class SearchRequest(Asking):
     """A search: retrieval alone."""
 
@@ -87,6 +257,11 @@ class SearchRequest(Asking):
     group_by: Literal["document"] | None = Field(
         None, description="`document`: only the best passage of each."
     )
+    rerank: bool = Field(False, description="Ask the workspace's reranker too, as answers do.")
+    explain: bool = Field(False, description="Say of each hit why it is there.")
+    settings: SearchPatch | None = Field(
+        None, description="Search settings to be tried: for this search alone."
+    )
 
 
 class SearchHit(BaseModel):
@@ -99,13 +274,14 @@ class SearchHit(BaseModel):
     snippet: str
     score: float = Field(description="In [0, 1]; compares only within one response.")
     scores: dict[str, StageScore] = Field(description="Each stage's raw score, and its rank.")
+    why: list[str] | None = Field(None, description="Why it is there, if `explain` asked so.")
     page: int | None
     section: str | None
     start: int
     end: int
 
     @classmethod
-    def of(cls, source: Source) -> SearchHit:
+    def of(cls, source: Source, why: Sequence[str] | None = None) -> SearchHit:
         """From the domain's source."""
         return cls.model_construct(
             doc_id=source.doc_id,
@@ -115,6 +291,7 @@ class SearchHit(BaseModel):
             snippet=source.snippet,
             score=source.score,
             scores=dict(source.scores),
+            why=why,
             page=source.page,
             section=source.section,
             start=source.start,
@@ -129,6 +306,14 @@ class SearchMeta(BaseModel):
     trace_id: str
     timings_ms: dict[str, float]
     degraded: list[str]
+    retriever: str = Field("", description="The kind of retriever that searched.")
+    reranker: str = Field("none", description="The kind of reranker that was asked.")
+    revision: int = Field(0, description="The state of the workspace that was searched.")
+    config_version: int = Field(0, description="The version of its configuration.")
+    tried: bool = Field(False, description="Whether settings of the request's own were tried.")
+    fusion: Fusion | None = Field(
+        None, description="How two rankings were fused: the weights of this question."
+    )
     query: Understood | None = Field(None, description="What the question was understood as.")
 
 

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 
+from orchestrator.domain.analytics import report_of
 from orchestrator.domain.errors import NotFound
-from orchestrator.http.dependencies import App
+from orchestrator.http.dependencies import App, Caller
 from orchestrator.http.problems import Problem
 from orchestrator.http.schemas import (
     Configure,
     IndexView,
     Rollback,
+    SearchChange,
+    SearchReport,
+    SearchSettingsView,
+    VersionView,
     WorkspaceCreate,
     WorkspaceDetail,
     WorkspaceView,
 )
 
 router = APIRouter(prefix="/v1/workspaces", tags=["workspaces"])
+
+REPORTED: Final = 20
+"""So many texts of each kind a report shows."""
 
 _PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
     status: {"model": Problem} for status in (404, 409, 422)
@@ -53,18 +62,67 @@ async def read(app: App, name: str) -> WorkspaceDetail:
     )
 
 
+@router.get("/{name}/history", responses=_PROBLEMS, summary="Read a configuration's history")
+async def history(app: App, name: str) -> list[VersionView]:
+    """Every version of the configuration, newest first: who made it, when, what it changed."""
+    return VersionView.all_of(await app.catalog.workspaces.history(name))
+
+
+@router.get("/{name}/search-settings", responses=_PROBLEMS, summary="Read search settings")
+async def search_settings(app: App, name: str) -> SearchSettingsView:
+    """How the workspace's questions are searched: a part of its configuration."""
+    return SearchSettingsView.of(await app.catalog.workspaces.get(name))
+
+
+@router.patch("/{name}/search-settings", responses=_PROBLEMS, summary="Change search settings")
+async def change_search_settings(
+    app: App, name: str, body: SearchChange, who: Caller
+) -> SearchSettingsView:
+    """Change some of them, as the next version of the configuration; the rest stays as it is.
+
+    Requests that begin after this answer use it. Nothing has to be indexed anew.
+    """
+    workspace = await app.catalog.workspaces.get(name)
+    expected = body.expected_version
+    config = Configure(
+        config=app.assembly.tried(body.patch(), workspace.config),
+        expected_version=workspace.config_version if expected is None else expected,
+    )
+    await configure(app, name, config, who)
+    return await search_settings(app, name)
+
+
+@router.get("/{name}/search-report", responses=_PROBLEMS, summary="Report on searches")
+async def search_report(
+    app: App, name: str, days: Annotated[int, Query(ge=1, le=3_650)] = 7
+) -> SearchReport:
+    """What was asked in the last days, today among them, and how it went."""
+    workspace = await app.catalog.workspaces.get(name)
+    since = datetime.now(UTC).date() - timedelta(days=days - 1)
+    counts = await app.catalog.analytics.since(workspace.uid, since)
+    return SearchReport.of(
+        report_of(counts, most=REPORTED),
+        days=days,
+        since=since,
+        recorded=app.settings.analytics.questions,
+    )
+
+
 @router.put("/{name}/config", responses=_PROBLEMS, summary="Change a configuration")
-async def configure(app: App, name: str, body: Configure) -> WorkspaceView:
+async def configure(app: App, name: str, body: Configure, who: Caller) -> WorkspaceView:
     """Make a configuration the next version; requests that begin after this answer use it."""
     workspace = await app.catalog.workspaces.configure(
-        name, app.assembly.check(body.config), expected=body.expected_version
+        name,
+        app.assembly.check(body.config),
+        expected=body.expected_version,
+        by=who.subject,
     )
     await (await app.library.shelf(name)).refresh()
     return WorkspaceView.of(workspace)
 
 
 @router.post("/{name}/rollback", responses=_PROBLEMS, summary="Roll a configuration back")
-async def rollback(app: App, name: str, body: Rollback) -> WorkspaceView:
+async def rollback(app: App, name: str, body: Rollback, who: Caller) -> WorkspaceView:
     """Make an earlier version's content the next version."""
     workspace = await app.catalog.workspaces.get(name)
     versions = await app.catalog.workspaces.configurations(name)
@@ -78,6 +136,7 @@ async def rollback(app: App, name: str, body: Rollback) -> WorkspaceView:
         app,
         name,
         Configure(config=versions[body.version], expected_version=workspace.config_version),
+        who,
     )
 
 

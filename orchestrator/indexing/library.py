@@ -230,7 +230,7 @@ class Library:
         for candidate in candidates:
             chunk = self._chunks.get(candidate.chunk_id)
             if chunk is not None and shelf.roster.sees(chunk.id, scope):
-                passages.append(Passage(chunk, candidate.score, candidate.stages))
+                passages.append(Passage(chunk, candidate.score, candidate.stages, candidate.shares))
             else:
                 self._observer.dropped(scope.workspace, candidate.chunk_id)
         return passages

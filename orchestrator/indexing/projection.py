@@ -17,7 +17,7 @@ from orchestrator.domain.identity import Scope
 from orchestrator.domain.passages import Hit
 from orchestrator.indexing.roster import Roster
 from orchestrator.ports.arrays import Ids
-from orchestrator.ports.indexes import Index, Speller
+from orchestrator.ports.indexes import Analyst, Index, Speller
 
 Content = TypeVar("Content")
 Question = TypeVar("Question")
@@ -104,6 +104,24 @@ class Projection(Generic[Content, Question]):
         if not isinstance(self._index, Speller):
             raise Unavailable("spelling", "the keyword index finds no words by their spelling")
         return await self._index.near(words, scope=scope, limit=limit)
+
+    async def finding(
+        self, words: Sequence[str], chunk_ids: Sequence[int]
+    ) -> Mapping[int, Sequence[str]]:
+        """Of each chunk, those of the words that the index finds it by; none by an index of others.
+
+        What is indexed of the chunks is read again: this is for explanations.
+        """
+        index = self._index
+        if not isinstance(index, Analyst):
+            return {}
+        stems = {word: set(index.terms(word)) for word in words}
+        found: dict[int, Sequence[str]] = {}
+        async for ids, contents in self.source(np.array(sorted(chunk_ids), np.int64)):
+            for chunk_id, content in zip(ids.tolist(), contents, strict=True):
+                held = set(index.terms(str(content)))
+                found[chunk_id] = [word for word in words if stems[word] & held]
+        return found
 
     async def catch_up(self, roster: Roster, *, most: int | None = None) -> bool:
         """Add what the roster has and the index lacks; remove what it has no more.

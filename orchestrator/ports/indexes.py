@@ -101,6 +101,15 @@ class Speller(Protocol):
         ...
 
 
+@runtime_checkable
+class Analyst(Protocol):
+    """What a keyword index also is where it tells which words a text is to it."""
+
+    def terms(self, text: str) -> Sequence[str]:
+        """The words by which the index would find the text, as it writes them."""
+        ...
+
+
 Opened_co = TypeVar("Opened_co", covariant=True)
 
 

@@ -138,6 +138,26 @@ class ParsingSettings(BaseModel):
     )
 
 
+class AnalyticsSettings(BaseModel):
+    """What is counted of searches, and for how long it is kept.
+
+    Questions are personal data: without `questions`, none of their words is kept.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    questions: bool = Field(
+        default=False, description="whether the texts of weak questions are kept"
+    )
+    max_questions: int = Field(
+        default=1_000, ge=1, le=100_000, description="of each outcome, a day and workspace"
+    )
+    retention_days: int = Field(default=30, ge=1, le=3_650)
+    weak_cosine: float = Field(
+        default=0.3, ge=-1, le=1, description="below it, what was found is weak"
+    )
+
+
 class WorkerSettings(BaseModel):
     """Where documents are read and indexed; times in seconds.
 
@@ -176,6 +196,7 @@ class Settings(BaseSettings):
     http: HttpSettings = HttpSettings()
     parsing: ParsingSettings = ParsingSettings()
     worker: WorkerSettings = WorkerSettings()
+    analytics: AnalyticsSettings = AnalyticsSettings()
     workspace: WorkspaceConfig = WorkspaceConfig()
     sources: SourceSettings = SourceSettings()
     web: WebSettings = WebSettings()

@@ -41,6 +41,15 @@ class Metrics:
         self.unanswerable = Counter(
             "rag_unanswerable", "Questions that the documents do not answer.", registry=registry
         )
+        self.searches = Counter(
+            "rag_searches",
+            "Searches and questions by what came of them.",
+            ["outcome"],
+            registry=registry,
+        )
+        self.search_trials = Counter(
+            "rag_search_trials", "Searches with settings that were only tried.", registry=registry
+        )
         self.query_seconds = Histogram(
             "rag_query_duration_seconds",
             "From a question to the end of its answer.",

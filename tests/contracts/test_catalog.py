@@ -7,6 +7,7 @@ import json
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from adapters.queue.local import LocalQueue
 from orchestrator.contracts.catalog import CatalogContract
 from orchestrator.contracts.clerk import Clerk, vector_of
 from orchestrator.contracts.deletions import key_of
+from orchestrator.domain.analytics import Counted
 from orchestrator.domain.documents import Reading
 from orchestrator.domain.errors import Unavailable
 from orchestrator.domain.likeness import sketch
@@ -172,6 +174,21 @@ async def test_a_write_that_fails_leaves_nothing(catalog, clerk):
     with pytest.raises(ZeroDivisionError):
         await write()
     assert await clerk.revision() == 0
+
+
+@pytest.mark.parametrize("how", ["retention", "workspace"])
+async def test_a_question_that_was_erased_is_no_longer_in_the_file(path, catalog, clerk, how):
+    counted = Counted(clerk.uid, date(2026, 1, 1), "none", SECRET)
+    await catalog.analytics.add({counted: 1}, texts=9)
+    before = checkpointed(path)
+
+    if how == "retention":
+        await catalog.analytics.forget(date(2026, 1, 2))
+    else:
+        await catalog.deletions.erase(await catalog.deletions.workspace(clerk.name))
+
+    assert SECRET.encode() in before
+    assert SECRET.encode() not in b"".join(one.read_bytes() for one in path.parent.glob("catalog*"))
 
 
 def checkpointed(path: Path) -> bytes:

@@ -17,6 +17,7 @@ from adapters.keywords.rank_bm25 import RankBm25Store
 from adapters.keywords.reading import Reading
 from adapters.keywords.tantivy import TantivyStore
 from adapters.retriever.mock import OverlapStore
+from orchestrator.contracts.analysing import AnalystContract
 from orchestrator.contracts.indexes import KeptKeywordIndexContract, KeywordIndexContract
 from orchestrator.contracts.ledger import GENERATION, NOTHING, WORKSPACE, Ledger, ids_of
 from orchestrator.contracts.searching import found
@@ -49,6 +50,18 @@ class TestRankBm25Keywords(KeywordIndexContract):
 
         hits = await index.search(question, scope=ledger.scope(), limit=1)
         assert [hit.chunk_id for hit in hits] == [new]
+
+
+class TestRankBm25Analyst(AnalystContract):
+    @pytest.fixture
+    def store(self) -> RankBm25Store:
+        return RankBm25Store()
+
+
+class TestTantivyAnalyst(AnalystContract):
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> TantivyStore:
+        return TantivyStore(tmp_path)
 
 
 class SlowStarter(ThreadPoolExecutor):

@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from orchestrator.ports.catalog.analytics import Analytics
 from orchestrator.ports.catalog.batches import Batches, Errands
 from orchestrator.ports.catalog.chunks import Chunks, VectorTable
 from orchestrator.ports.catalog.deletions import Deletions, Unpurged, Withdrawn
@@ -22,6 +23,7 @@ from orchestrator.ports.health import Pingable
 
 __all__ = [
     "EVERYTHING",
+    "Analytics",
     "Arrival",
     "Batches",
     "Catalog",
@@ -107,4 +109,9 @@ class Catalog(Pingable, Protocol):
     @property
     def reindexings(self) -> Reindexings:
         """Workspaces on their way to another footing."""
+        ...
+
+    @property
+    def analytics(self) -> Analytics:
+        """Counts of searches."""
         ...

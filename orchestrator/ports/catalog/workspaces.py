@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from orchestrator.domain.history import Version
 from orchestrator.domain.workspaces import Workspace, WorkspaceConfig
 
 
@@ -41,8 +42,10 @@ class Workspaces(Protocol):
         """The revision of every live workspace, by its uid."""
         ...
 
-    async def configure(self, name: str, config: WorkspaceConfig, *, expected: int) -> Workspace:
-        """Make `config` the next version, if `expected` is still the current one.
+    async def configure(
+        self, name: str, config: WorkspaceConfig, *, expected: int, by: str | None = None
+    ) -> Workspace:
+        """Make `config` the next version, `by` someone, if `expected` is still the current one.
 
         Raises:
             Conflict: when it is not, or when documents are indexed in a way that the new
@@ -52,4 +55,8 @@ class Workspaces(Protocol):
 
     async def configurations(self, name: str) -> Mapping[int, WorkspaceConfig]:
         """Every version of the configuration, oldest first."""
+        ...
+
+    async def history(self, name: str) -> Sequence[Version]:
+        """Every version of the configuration with who made it and when, newest first."""
         ...

@@ -283,3 +283,30 @@ def test_by_default_no_weight_leans():
 def test_no_weight_leans_below_nothing():
     assert Fusion(dense=0.1, keyword=0.9, adaptive=1.0).leaning(1.0).dense == 0.0
     assert Fusion(dense=0.9, keyword=0.1, adaptive=1.0).leaning(-1.0).keyword == 0.0
+
+
+@pytest.mark.parametrize("method", ["rrf", "weighted"])
+@pytest.mark.parametrize("normalise", ["minmax", "distribution", "zscore"])
+def test_shares_add_up_to_the_score(method, normalise):
+    rankings = {
+        "dense": [Hit(1, 0.9), Hit(2, 0.5), Hit(3, 0.1)],
+        "keyword": [Hit(2, 9.0), Hit(4, 3.0)],
+    }
+    how = Fusion(method=method, normalise=normalise, dense=0.7, keyword=0.2)
+
+    explained = fuse(rankings, how, limit=9, explain=True)
+
+    plain = fuse(rankings, how, limit=9)
+    assert [(one.chunk_id, one.score) for one in plain] == [
+        (one.chunk_id, one.score) for one in explained
+    ]
+    for one in explained:
+        total = sum(share.weight * share.value for share in one.shares.values())
+        if method == "weighted" and normalise == "zscore":
+            total = 1 / (1 + math.exp(-total))
+        assert min(max(total, 0), 1) == pytest.approx(one.score)
+        assert {name for name, share in one.shares.items() if share.found} == set(one.stages)
+
+
+def test_without_an_explanation_there_are_no_shares():
+    assert [one.shares for one in fuse({"dense": [Hit(1, 0.9)]}, Fusion(), limit=1)] == [{}]

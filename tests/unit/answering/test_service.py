@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from orchestrator.answering.service import ATTEMPTS, GROUP_DEPTH
+from orchestrator.answering.service import ATTEMPTS, GROUP_DEPTH, Wish
 from orchestrator.domain.answers import Query
 from orchestrator.domain.errors import Conflict, NotFound, Unavailable
 from orchestrator.domain.identity import Scope
+from orchestrator.domain.workspaces import TRIED
 from tests.unit.answering.stages import Stages
 
 REFUNDS = ("Refunds are paid.", "Fees are not refunded.")
@@ -99,3 +102,60 @@ async def test_a_search_does_not_look_again_for_ever(stages):
 async def test_an_unknown_workspace_is_not_found(stages, act):
     with pytest.raises(NotFound, match="nowhere"):
         await getattr(stages.answering, act)(Query("paid", Scope("nowhere")))
+
+
+async def test_a_search_tells_what_made_it(stages):
+    found, _ = await stages.answering.search(Query("paid"))
+
+    made = found.made
+    assert (made.retriever, made.reranker) == ("hybrid", "none")
+    assert (made.revision, made.config_version) == (2, 1)
+
+
+async def test_a_search_asks_the_reranker_where_that_is_wished_for(stages):
+    stages.rerank_depth = 3
+
+    found, _ = await stages.answering.look(Query("paid", top_k=2), Wish(rerank=True))
+
+    assert texts(found) == [TRAVEL[0], REFUNDS[1]]
+    assert [(len(ids), limit) for _, ids, limit in stages.reranked] == [(3, 3)]
+    assert found.made.reranker == "mock"
+
+
+async def test_a_search_goes_on_without_its_reranker_and_says_so(stages):
+    stages.reranker_down = True
+
+    found, _ = await stages.answering.look(Query("paid", top_k=1), Wish(rerank=True))
+
+    assert texts(found) == [REFUNDS[0]]
+    assert found.degraded == ("reranker",)
+
+
+async def test_a_configuration_is_tried_by_one_search_alone(stages):
+    before = (await stages.library.pin("default")).workspace
+    tried = []
+    stages.answering._retriever_of = lambda moment, _: (
+        tried.append(moment.workspace) or stages._retriever(moment, None)
+    )
+
+    found, _ = await stages.answering.look(
+        Query("paid"), Wish(trial=lambda config: replace(config, depth=7))
+    )
+    await stages.answering.search(Query("paid"))
+
+    assert [(one.config.depth, one.config_version) for one in tried] == [(7, TRIED), (100, 1)]
+    assert found.made.config_version == 1
+    assert (await stages.library.pin("default")).workspace == before
+
+
+async def test_a_search_gives_its_reasons_only_where_they_are_asked_for(stages):
+    async def finding(words, chunk_ids):
+        return {one: [word for word in words if word == "paid"] for one in chunk_ids}
+
+    stages.answering._words_of = lambda _moment: finding
+
+    silent, _ = await stages.answering.search(Query("paid"))
+    told, _ = await stages.answering.look(Query("paid", top_k=1), Wish(explain=True))
+
+    assert silent.why == {}
+    assert told.why == {told.passages[0].chunk.id: ["dense: number 1, with cosine 0.500"]}

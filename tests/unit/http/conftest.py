@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,11 +13,13 @@ import pytest
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
+from orchestrator.domain.analytics import Policy
 from orchestrator.domain.answers import Done, Sources, Token
 from orchestrator.domain.passages import Retrieval
 from orchestrator.http.app import create_app
 from orchestrator.settings import Settings, load
 from orchestrator.telemetry.metrics import Metrics
+from orchestrator.telemetry.recorder import Recorder
 from tests.builders import answer, passage
 
 ANSWER = answer("Refunds are paid. [1]")
@@ -47,9 +50,22 @@ class Answering:
     async def answer(self, query: Any) -> Any:
         return [event async for event in self.stream(query)][-1].answer
 
-    async def search(self, query: Any, **options: Any) -> Any:
-        [event async for event in self.stream((query, options))]
+    async def look(self, query: Any, wish: Any) -> Any:
+        [event async for event in self.stream((query, wish))]
         return Retrieval([passage()], ("keyword_retrieval",)), {"retrieve": 1.5}
+
+
+class Counts:
+    """The counts of searches that a recorder hands over, of a workspace that is always there."""
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[str, str], int] = {}
+
+    async def get(self, name: str) -> Any:
+        return SimpleNamespace(uid=name, created_at=datetime.min.replace(tzinfo=UTC))
+
+    async def add(self, counts: Any, *, texts: int) -> None:
+        self.kept |= {(one.kind, one.name): number for one, number in counts.items()}
 
 
 class Service:
@@ -58,9 +74,14 @@ class Service:
     def __init__(self, settings: Settings) -> None:
         self.metrics = Metrics(CollectorRegistry())
         self.answering = Answering()
+        self.counts = Counts()
         self.app: FastAPI = create_app(settings, self.metrics)
         self.app.state.application = SimpleNamespace(
-            settings=settings, metrics=self.metrics, answering=self.answering
+            settings=settings,
+            metrics=self.metrics,
+            answering=self.answering,
+            assembly=SimpleNamespace(tried=lambda patch, config: (patch, config)),
+            recorder=Recorder(self.counts, self.counts, Policy(), self.metrics),
         )
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
         self.http = httpx.AsyncClient(transport=transport, base_url="http://rag")

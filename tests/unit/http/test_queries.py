@@ -7,6 +7,8 @@ from dataclasses import replace
 
 import pytest
 
+from orchestrator.answering.service import Wish
+from orchestrator.domain.analytics import TEXTS
 from orchestrator.domain.answers import Done, Query, Sources, Token
 from orchestrator.domain.errors import Conflict, Unavailable
 from orchestrator.domain.filters import Condition
@@ -15,6 +17,7 @@ from orchestrator.settings import load
 from tests.unit.http.conftest import ANSWER, Service, events
 
 TIMEOUT_S = 0.2
+OUTCOMES = ("found", "weak", "none")
 
 
 @pytest.fixture
@@ -221,14 +224,43 @@ async def test_a_search_gives_hits_with_the_scores_of_every_stage(service):
 
 
 @pytest.mark.parametrize(
-    ("body", "options"),
+    ("body", "wish"),
     [
-        ({}, {"mode": None, "by_document": False}),
-        ({"mode": "dense"}, {"mode": "dense", "by_document": False}),
-        ({"group_by": "document"}, {"mode": None, "by_document": True}),
+        ({}, Wish()),
+        ({"mode": "dense"}, Wish(mode="dense")),
+        ({"group_by": "document"}, Wish(by_document=True)),
+        ({"rerank": True, "explain": True}, Wish(rerank=True, explain=True)),
     ],
 )
-async def test_a_search_is_made_as_it_was_asked_for(service, body, options):
+async def test_a_search_is_made_as_it_was_asked_for(service, body, wish):
     await service.http.post("/v1/search", json={"query": "Paid?", **body})
 
-    assert service.answering.asked == [(Query("Paid?", Scope("default"), 10), options)]
+    assert service.answering.asked == [(Query("Paid?", Scope("default"), 10), wish)]
+
+
+async def test_what_is_tried_is_the_patch_that_was_sent_and_counts_as_a_trial(service):
+    body = {"query": "Paid?", "settings": {"fusion": {"method": "rrf"}, "reranker": None}}
+
+    await service.http.post("/v1/search", json=body)
+
+    ((_, wish),) = service.answering.asked
+    assert wish.trial("config") == ({"fusion": {"method": "rrf"}, "reranker": None}, "config")
+    assert service.counted("rag_search_trials_total") == 1
+    assert sum(service.counted("rag_searches_total", outcome=o) for o in OUTCOMES) == 0
+
+
+async def test_a_search_without_an_explanation_has_none(service):
+    response = await service.http.post("/v1/search", json={"query": "Paid?"})
+
+    assert response.json()["hits"][0]["why"] is None
+
+
+async def test_searches_and_answers_are_counted_by_outcome_and_stage(service):
+    await service.ask()
+    await service.http.post("/v1/search", json={"query": "Paid?"})
+    await service.app.state.application.recorder.flush()
+
+    assert service.counts.kept["outcome", "found"] == 2
+    assert service.counts.kept["note", "degraded"] == 2
+    assert service.counts.kept["stage", "retrieve:13"] == 1
+    assert not [kind for kind, _ in service.counts.kept if kind in TEXTS]

@@ -31,6 +31,8 @@ def test_metrics_have_the_names_that_dashboards_use(metrics):
         "rag_cache_misses": "counter",
         "rag_degraded": "counter",
         "rag_unanswerable": "counter",
+        "rag_searches": "counter",
+        "rag_search_trials": "counter",
         "rag_query_duration_seconds": "histogram",
         "rag_stage_duration_seconds": "histogram",
         "rag_active_requests": "gauge",
