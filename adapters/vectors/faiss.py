@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
 import secrets
-import sys
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 from weakref import WeakKeyDictionary
 
-import faiss
 import numpy as np
 import structlog
 
 from adapters.folders import IndexFolders
 from adapters.masks import Masks
 from adapters.vectors.lists import InvertedLists, Mask, Sight
-from adapters.vectors.rows import ERASED, Slots, VectorRows, cosines, remove
+from adapters.vectors.rows import ERASED, Slots, VectorRows, cosines, remove, scan
+from adapters.vectors.trainer import carried_out
 from adapters.vectors.training import Order, Outcome
 from orchestrator.domain.identity import Scope
 from orchestrator.domain.passages import Hit
-from orchestrator.ports.arrays import Ids, Vector, Vectors
+from orchestrator.ports.arrays import Ids, Vector
 from orchestrator.ports.indexes import IndexKey, Selection, Visibility
 
 log = structlog.get_logger(__name__)
@@ -39,7 +37,6 @@ FORMAT: Final = 2
 READ_ATTEMPTS: Final = 3
 DAMAGE: Final = (ValueError, KeyError, TypeError, RuntimeError, OSError)
 """What reading damaged files may raise, FAISS's own errors (RuntimeError) among them."""
-ROOT: Final = Path(__file__).resolve().parents[2]
 
 EXACT_UNTIL: Final = 50_000
 """So many vectors are scanned in about three milliseconds."""
@@ -193,7 +190,7 @@ class FaissVectors:
             slots = np.sort(np.concatenate([near, left_out]))
             found.append((slots, cosines(self._rows.gather(slots), question)))
         for first, rows in self._rows.stretches(start):
-            found.append(_scan(question, rows, allowed[first : first + len(rows)], count, first))
+            found.append(scan(question, rows, allowed[first : first + len(rows)], count, first))
         return (
             np.concatenate([slots for slots, _ in found]),
             np.concatenate([scores for _, scores in found]),
@@ -342,7 +339,7 @@ class FaissVectors:
         await self._run(self._rows.flush)
         before = self._rows.ids
         order = self._ordered(before)
-        outcome = await _carried_out(order)
+        outcome = await carried_out(order)
         made = await asyncio.to_thread(self._opened, order, outcome)
         await self._run(lambda: self._swap(made, before))
         log.info(
@@ -430,68 +427,3 @@ class FaissStore:
     async def drop(self, workspace: str) -> None:
         """Erase the workspace's folder."""
         await self._folders.drop(workspace)
-
-
-def _scan(
-    question: Vector, rows: Vectors, allowed: Mask, count: int, first: int
-) -> tuple[Slots, Vector]:
-    """The best `count` of some rows, exactly; slots are counted from `first`."""
-    scores = np.empty(count, np.float32)
-    places = np.empty(count, np.int64)
-    selector = None
-    if not allowed.all():
-        bits = np.packbits(allowed, bitorder="little")
-        selector = faiss.IDSelectorBitmap(bits)
-    faiss.knn_inner_product(
-        faiss.swig_ptr(question),
-        faiss.swig_ptr(rows),
-        rows.shape[1],
-        1,
-        len(rows),
-        count,
-        faiss.swig_ptr(scores),
-        faiss.swig_ptr(places),
-        selector,
-    )
-    there = places >= 0
-    return places[there] + first, scores[there]
-
-
-async def _carried_out(order: Order) -> Outcome:
-    """Let another process do it; it ends when this one does, or when this is cancelled.
-
-    Raises:
-        RuntimeError: when it failed.
-    """
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-P",
-        "-m",
-        "adapters.vectors.training",
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env=_environment(),
-        start_new_session=True,
-    )
-    assert process.stdin
-    assert process.stdout
-    assert process.stderr
-    try:
-        process.stdin.write(json.dumps(asdict(order)).encode() + b"\n")
-        told, complaint = await asyncio.gather(process.stdout.read(), process.stderr.read())
-        if await process.wait():
-            raise RuntimeError(complaint.decode(errors="replace")[-500:])
-        return Outcome(**json.loads(told))
-    finally:
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
-
-
-def _environment() -> dict[str, str]:
-    """This process's own; the packages are those of this process, wherever it was started."""
-    further = os.environ.get("PYTHONPATH")
-    paths = [str(ROOT), *([further] if further else [])]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}

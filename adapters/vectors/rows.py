@@ -24,6 +24,7 @@ ROOM: Final = 1024
 """The least number of slots that a file grows by."""
 
 Slots = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
 
 
 class VectorRows:
@@ -211,6 +212,31 @@ def cosines(rows: Vectors, question: Vector) -> Vector:
             len(rows),
         )
     return found
+
+
+def scan(
+    question: Vector, rows: Vectors, allowed: Mask, count: int, first: int
+) -> tuple[Slots, Vector]:
+    """The best `count` of some rows, exactly; slots are counted from `first`."""
+    scores = np.empty(count, np.float32)
+    places = np.empty(count, np.int64)
+    selector = None
+    if not allowed.all():
+        bits = np.packbits(allowed, bitorder="little")
+        selector = faiss.IDSelectorBitmap(bits)
+    faiss.knn_inner_product(
+        faiss.swig_ptr(question),
+        faiss.swig_ptr(rows),
+        rows.shape[1],
+        1,
+        len(rows),
+        count,
+        faiss.swig_ptr(scores),
+        faiss.swig_ptr(places),
+        selector,
+    )
+    there = places >= 0
+    return places[there] + first, scores[there]
 
 
 def remove(folder: Path, keep: Sequence[str]) -> None:
