@@ -25,5 +25,6 @@ class Masks:
         held, mask = self._masks.get(selection, (None, None))
         if held is not ids or mask is None:
             mask = np.isin(ids, selection.ids, assume_unique=True)
+            mask &= ids >= 0  # places that are empty are not unique, and may be taken for found
             self._masks[selection] = (ids, mask)
         return mask

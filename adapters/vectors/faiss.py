@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 from weakref import WeakKeyDictionary
@@ -46,6 +47,8 @@ REST: Final = 4
 """The lists are made anew when what they lack is more than this part of them, as is waste."""
 SPARE: Final = 32
 """Beyond those wanted, so many are compared exactly: eight bits blur the order a little."""
+CHECKED: Final = 5_000
+"""So many vectors are read for damage before searches have their turn."""
 AGAIN_S: Final = 60.0
 """How long after a failure training is tried again."""
 
@@ -61,10 +64,10 @@ class Training:
 
 @dataclass(frozen=True, slots=True)
 class _Made:
-    """New lists, and the rows that they are of where those were written anew."""
+    """New lists, if any, and the rows that they are of where those were written anew."""
 
     rows: VectorRows | None
-    lists: InvertedLists
+    lists: InvertedLists | None
     trained_for: int
 
 
@@ -134,8 +137,15 @@ class FaissVectors:
             self._train_if_due()
 
     async def faults(self) -> Sequence[str]:
-        """Read everything that is kept, and compare it with its checksums."""
-        return await self._run(self._faults)
+        """Read everything that is kept, in slices between searches, and check its sums."""
+        damaged, live = 0, self._rows.live
+        for start in range(0, len(live), CHECKED):
+            some = live[start : start + CHECKED]
+            damaged += len(await self._run(partial(self._damaged, some)))
+        found = [f"{damaged} vectors are not what was written"] if damaged else []
+        if self._lists and (lists := len(await self._run(self._lists.damaged))):
+            found.append(f"{lists} lists are not what was written")
+        return found
 
     async def trained(self) -> None:
         """Return when no lists are being made."""
@@ -212,6 +222,7 @@ class FaissVectors:
             rows.create(self._folder)
             self._rows = rows
             self._name_files()
+            self._tidy()
 
     def _save(self) -> None:
         if self._rows.name:
@@ -295,6 +306,7 @@ class FaissVectors:
     def _adopt(self, rows: VectorRows, lists: InvertedLists | None, trained_for: int) -> None:
         self._rows, self._lists, self._trained_for = rows, lists, trained_for
         self._uncovered = np.empty(0, np.int64)
+        self._sights.clear()  # which were of the former lists
         if lists:
             self._uncovered = np.flatnonzero(~lists.covered & (rows.ids[: lists.slots] != ERASED))
 
@@ -304,13 +316,10 @@ class FaissVectors:
             names = [self._rows.name, self._lists.name if self._lists else ""]
             remove(self._folder, [MANIFEST, *(f"{name}." for name in names if name)])
 
-    def _faults(self) -> Sequence[str]:
-        found = []
-        if damaged := len(self._rows.damaged(self._rows.live)):
-            found.append(f"{damaged} vectors are not what was written")
-        if self._lists and (lists := len(self._lists.damaged())):
-            found.append(f"{lists} lists are not what was written")
-        return found
+    def _damaged(self, slots: Slots) -> Slots:
+        """Those of the slots that are damaged, and were not blanked meanwhile."""
+        slots = slots[slots < len(self._rows.ids)]
+        return self._rows.damaged(slots[self._rows.ids[slots] != ERASED])
 
     # What follows makes lists, in a process of their own.
 
@@ -320,10 +329,14 @@ class FaissVectors:
             self._trainer = asyncio.create_task(self._train(), name="train lists")
 
     def _due(self) -> bool:
-        rest = len(self._rows.ids) - (self._lists.slots if self._lists else 0)
-        rest += len(self._uncovered)
+        """Whether too much lies beside the lists, or too much of the rows is waste."""
+        ids, least = self._rows.ids, self._plan.exact_until
         listed = self._lists.slots if self._lists else 0
-        return rest >= max(self._plan.exact_until, listed // REST)
+        if len(ids) - listed + len(self._uncovered) < max(least, listed // REST):
+            return False
+        live = int(np.count_nonzero(ids != ERASED))
+        waste = len(ids) - live
+        return live >= least or waste * REST > len(ids)
 
     async def _train(self) -> None:
         """Make lists until they cover nearly everything: more may have come meanwhile."""
@@ -332,6 +345,7 @@ class FaissVectors:
                 await self._train_once()
         except (OSError, ValueError, RuntimeError) as error:
             self._not_before = time.monotonic() + AGAIN_S
+            await self._run(self._tidy)
             log.warning("index_training_failed", index="faiss", reason=str(error))
 
     async def _train_once(self) -> None:
@@ -355,6 +369,7 @@ class FaissVectors:
             folder=str(self._folder),
             rows=self._rows.name,
             slots=len(ids),
+            least=self._plan.exact_until,
             dimension=self._dimension,
             target=f"lists-{secrets.token_hex(8)}",
             compact=waste * REST > len(ids),
@@ -370,6 +385,8 @@ class FaissVectors:
         if outcome.rows != order.rows:
             rows = VectorRows(self._dimension, writes=True)
             rows.load(self._folder, outcome.rows)
+        if not outcome.trained_for:
+            return _Made(rows, None, 0)
         lists = InvertedLists(
             self._folder,
             order.target,
@@ -380,22 +397,34 @@ class FaissVectors:
         return _Made(rows, lists, outcome.trained_for)
 
     def _swap(self, made: _Made, before: Ids) -> None:
-        """Use the new lists; what changed while they were made is made up for."""
+        """Use the new lists; what changed since they were ordered is made up for."""
         old, now = self._rows, self._rows.ids
         died = np.flatnonzero((before != ERASED) & (now[: len(before)] == ERASED))
         if made.rows:
-            died = np.searchsorted(np.flatnonzero(before != ERASED), died)
-            made.rows.erase(died)
-            fresh = np.arange(len(before), len(now))
-            fresh = fresh[now[fresh] != ERASED]
-            made.rows.append(now[fresh], old.gather(fresh))
-            made.rows.flush()
-        made.lists.erase(died)
+            died = _replayed(made.rows, old, len(before))
+        if made.lists:
+            made.lists.erase(died)
         self._adopt(made.rows or old, made.lists, made.trained_for)
         self._name_files()
         if made.rows:
             old.close()
         self._tidy()
+
+
+def _replayed(rows: VectorRows, old: VectorRows, ordered: int) -> Slots:
+    """Bring rows that were written anew to what the old ones hold now; the slots that were blanked.
+
+    They were read at some moment after they were ordered: what they hold is told by its ids.
+    """
+    then, since = old.ids[:ordered], old.ids[ordered:]
+    died = np.flatnonzero((rows.ids != ERASED) & ~np.isin(rows.ids, then[then != ERASED]))
+    if len(died):
+        rows.erase(died)
+    lacking = np.flatnonzero((then != ERASED) & ~np.isin(then, rows.ids))
+    fresh = np.concatenate([lacking, ordered + np.flatnonzero(since != ERASED)])
+    rows.append(old.ids[fresh], old.gather(fresh))
+    rows.flush()
+    return died
 
 
 class FaissStore:

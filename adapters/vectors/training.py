@@ -32,12 +32,14 @@ GROWN: Final = 2
 class Order:
     """Which rows to read, how many of their slots, and the files to write.
 
-    With `compact`, rows without their erased slots are written first, and listed instead.
+    With `compact`, rows without their erased slots are written first, and listed instead. Of
+    fewer vectors than `least`, there are no lists.
     """
 
     folder: str
     rows: str
     slots: int
+    least: int
     dimension: int
     target: str
     compact: bool = False
@@ -49,7 +51,10 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The rows that the lists are of, how many slots, and for how many vectors it was trained."""
+    """The rows that the lists are of, how many slots, and for how many vectors it was trained.
+
+    For none, there are no lists.
+    """
 
     rows: str
     slots: int
@@ -75,6 +80,8 @@ def carried_out(order: Order) -> Outcome:
     if order.compact:
         rows = _compacted(rows, live, folder, order.dimension)
         name, slots, live = rows.name, len(live), np.arange(len(live))
+    if len(live) < order.least:
+        return Outcome(name, slots, 0)
     index, trained_for = _trained(order, folder, rows, live)
     for start in range(0, len(live), BATCH):
         some = live[start : start + BATCH]

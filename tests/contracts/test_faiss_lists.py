@@ -19,6 +19,7 @@ from adapters.vectors.memory import MemoryVectors
 from orchestrator.contracts.ledger import NOTHING, Ledger, ids_of
 from orchestrator.contracts.searching import found
 from orchestrator.domain.filters import Condition
+from orchestrator.ports.catalog import Delta, Rights, Row
 from orchestrator.ports.indexes import IndexKey
 
 DIMENSION = 24
@@ -295,3 +296,103 @@ def trainers() -> list[int]:
     children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
     names = {int(one): Path(f"/proc/{one}/cmdline").read_bytes() for one in children}
     return [one for one, name in names.items() if b"adapters.vectors.training" in name]
+
+
+async def test_lists_that_take_the_place_of_others_are_seen_by_those_who_searched_before(
+    opened, ledger
+):
+    async with opened() as index:
+        ids = ledger.publish(2000)
+        vectors = clustered(2000, 1)
+        await index.apply(ids_of(ids), list(vectors), remove=NOTHING)
+        await index.trained()
+        later = ledger.publish(700)
+        more = clustered(700, 2)
+        await index.apply(ids_of(later), list(more), remove=NOTHING)
+        scope = ledger.scope()
+        before = found(await index.search(more[0], scope=scope, limit=10))
+        await index.trained()
+
+        for place in range(0, 700, 7):
+            assert found(await index.search(more[place], scope=scope, limit=1)) == [later[place]]
+        assert found(await index.search(more[0], scope=scope, limit=10)) == before
+
+
+async def test_blank_slots_are_no_hits_however_far_apart_ids_lie(opened, ledger):
+    async with opened() as index:
+        ids = ledger.publish(3)
+        far = Row(10**9, "far", 1, 2, None)
+        rights = Rights("far", frozenset({"everyone"}), {}, deleted=False)
+        ledger.roster.apply(Delta.of(2, [far], [rights]))
+        vectors = clustered(4, 1)
+        await index.apply(ids_of([*ids, 10**9]), list(vectors), remove=NOTHING)
+        await index.apply(NOTHING, (), remove=ids_of(ids[:2]))
+
+        hits = await index.search(-vectors[2], scope=ledger.scope(), limit=10)
+
+    assert sorted(found(hits)) == [ids[2], 10**9]
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.4, 0.8])
+async def test_what_is_removed_before_the_trainer_reads_is_not_mistaken_for_its_neighbour(
+    opened, ledger, pause
+):
+    async with opened() as index:
+        ids = ledger.publish(2000)
+        vectors = dict(zip(ids, clustered(2000, 1), strict=True))
+        await index.apply(ids_of(ids), list(vectors.values()), remove=NOTHING)
+        await index.trained()
+        await index.apply(NOTHING, (), remove=ids_of(ids[:900]))
+        later = ledger.publish(700)
+        added = dict(zip(later, clustered(700, 4), strict=True))
+        await index.apply(ids_of(later), list(added.values()), remove=NOTHING)
+        await asyncio.sleep(pause)
+        gone = [ids[1000], ids[1100], later[5]]
+        await index.apply(NOTHING, (), remove=ids_of(gone))
+        again = {ids[1000]: vectors[ids[1000]]}
+        await index.apply(ids_of(again), list(again.values()), remove=NOTHING)
+        await index.trained()
+
+        left = {one: vectors[one] for one in ids[900:]} | added
+        del left[ids[1100]], left[later[5]]
+        assert (await index.held()).tolist() == sorted(left)
+        for one in left:
+            (hit,) = await index.search(left[one], scope=ledger.scope(), limit=1)
+            assert hit.score == pytest.approx(1, abs=1e-5)
+        assert await index.faults() == []
+
+
+async def test_a_wasted_index_with_few_vectors_left_is_written_anew_without_lists(
+    opened, ledger, tmp_path
+):
+    async with opened() as index:
+        ids = ledger.publish(2000)
+        vectors = clustered(2000, 1)
+        await index.apply(ids_of(ids), list(vectors), remove=NOTHING)
+        await index.apply(NOTHING, (), remove=ids_of(ids[2:]))
+        await index.trained()
+        await index.save()
+        await index.trained()
+
+        assert found(await index.search(vectors[1], scope=ledger.scope(), limit=1)) == [ids[1]]
+        assert the(tmp_path, ".slots").stat().st_size == 32
+        assert not list(tmp_path.rglob("*.ivf"))
+
+
+async def test_trainings_that_fail_leave_no_files(opened, ledger, tmp_path, monkeypatch):
+    monkeypatch.setattr(adapter, "AGAIN_S", 0.0)
+    monkeypatch.setattr(adapter, "InvertedLists", broken)
+    async with opened() as index:
+        ids = ledger.publish(2000)
+        await index.apply(ids_of(ids), list(clustered(2000, 1)), remove=NOTHING)
+        for _ in range(2):
+            await index.trained()
+            await index.save()
+        await index.trained()
+
+        assert not list(tmp_path.rglob("lists-*"))
+        assert len(await index.search(clustered(1, 9)[0], scope=ledger.scope(), limit=5)) == 5
+
+
+def broken(*_, **__):
+    raise ValueError("no space left")
