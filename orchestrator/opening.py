@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import shutil
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -102,6 +104,8 @@ async def _open_stores(settings: Settings, stack: AsyncExitStack, *, writes: boo
     stack.callback(lease.release)
     if writes and not lease.acquire():
         log.info("lease_taken", effect="local indexes are kept in memory by this process")
+    if lease.held:  # a restoration that was killed left copies of the catalog
+        await asyncio.to_thread(shutil.rmtree, settings.restoring_dir, ignore_errors=True)
     database = await backends.open_database(settings.catalog, settings, stack)
     return Stores(
         lease,

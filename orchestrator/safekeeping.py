@@ -38,5 +38,5 @@ async def open_restoration(settings: Settings) -> AsyncIterator[Restoration]:
             await backends.open_blobs(settings.blobs, "blobs", settings, stack),
             await backends.open_blobs(settings.blobs, "quarantine", settings, stack),
             [await backends.open_cache(one, stack) for one in settings.named("cache").values()],
-            Local(lease, settings.indexes_dir, settings.data_dir / "restoring"),
+            Local(lease, settings.indexes_dir, settings.restoring_dir),
         )

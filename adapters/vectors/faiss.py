@@ -47,6 +47,8 @@ REST: Final = 4
 """The lists are made anew when what they lack is more than this part of them, as is waste."""
 SPARE: Final = 32
 """Beyond those wanted, so many are compared exactly: eight bits blur the order a little."""
+ROUNDED: Final = 1e-3
+"""By so much a cosine may exceed 1."""
 CHECKED: Final = 5_000
 """So many vectors are read for damage before searches have their turn."""
 AGAIN_S: Final = 60.0
@@ -180,6 +182,8 @@ class FaissVectors:
             scores = cosines(self._rows.gather(slots), question)
         else:
             slots, scores = self._candidates(question, selection, allowed, min(limit, seen))
+        if (wrong := ~(np.abs(scores) <= 1 + ROUNDED)).any():
+            slots, scores = self._without(slots, scores, wrong)
         best = np.lexsort((self._rows.ids[slots], -scores))[:limit]
         return [
             Hit(chunk_id, score)
@@ -187,6 +191,16 @@ class FaissVectors:
                 self._rows.ids[slots[best]].tolist(), scores[best].tolist(), strict=True
             )
         ]
+
+    def _without(self, slots: Slots, scores: Vector, wrong: Mask) -> tuple[Slots, Vector]:
+        """What is left without vectors that cannot be of unit length: the disk changed them."""
+        log.error(
+            "index_corrupt",
+            index="faiss",
+            lost=int(np.count_nonzero(wrong)),
+            action="left out: start the server again",
+        )
+        return slots[~wrong], scores[~wrong]
 
     def _candidates(
         self, question: Vector, selection: Selection, allowed: Mask, count: int

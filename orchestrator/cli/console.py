@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
+import threading
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from enum import IntEnum
@@ -52,13 +54,23 @@ def reported() -> Iterator[None]:
 
 
 def run(work: Coroutine[Any, Any, Result]) -> Result:
-    """Run a command's coroutine, its errors reported, and that it was interrupted."""
+    """Run a command's coroutine, its errors reported, and that it was interrupted.
+
+    Told to terminate, it clears away what it made, as when it is interrupted.
+    """
     with reported():
         try:
-            return asyncio.run(work)
-        except KeyboardInterrupt:
+            return asyncio.run(_terminable(work))
+        except (KeyboardInterrupt, asyncio.CancelledError):
             err.print("interrupted")
             raise typer.Exit(Exit.FAILED) from None
+
+
+async def _terminable(work: Coroutine[Any, Any, Result]) -> Result:
+    task = asyncio.current_task()
+    if task and threading.current_thread() is threading.main_thread():
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await work
 
 
 def print_json(value: object) -> None:

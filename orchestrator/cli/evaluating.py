@@ -59,6 +59,8 @@ async def evaluate(folder: Path, wanted: Wanted) -> Exit:
         if wanted.plot:
             from orchestrator.evaluation import plotting  # noqa: F401  # used after minutes
     _check_places(wanted.per_query, wanted.plot)
+    if wanted.keep:
+        _require_folder(wanted.keep)
     collection = beir.load(folder, wanted.split)
     with memory.watched() as seen:
         async with _ready(collection, wanted) as (application, indexed):
@@ -128,6 +130,13 @@ def _check_places(*paths: Path | None) -> None:
     for path in paths:
         if path and (path.is_dir() or not path.parent.is_dir()):
             raise Rejected(f"'{path}' cannot be written: give a file in a folder that is there")
+
+
+def _require_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Rejected(f"'{folder}' cannot be written: {error.strerror}") from error
 
 
 def _settings(data_dir: Path, workspace: Mapping[str, Any]) -> Settings:

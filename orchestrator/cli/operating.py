@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
 import yaml
 from rich.table import Table
 
@@ -10,10 +14,9 @@ from orchestrator.domain.errors import RagError
 from orchestrator.domain.identity import DEFAULT_WORKSPACE
 from orchestrator.http.schemas import IndexView, Rollback, WorkspaceView
 from orchestrator.http.workspaces import rollback
-from orchestrator.indexing.projection import Audit
 from orchestrator.settings import STAGES, Settings, load
 from orchestrator.telemetry import logs
-from orchestrator.wiring import Application, open_application
+from orchestrator.wiring import open_application
 
 
 async def list_workspaces(json: bool) -> None:
@@ -100,29 +103,44 @@ async def doctor(json: bool) -> Exit:
 
 
 async def check(workspace: str | None, json: bool) -> Exit:
-    """Hold every index of one workspace, or of all, against the catalog and its checksums."""
-    logs.set_up("error", json=False)
+    """Hold every index of one workspace, or of all, against the catalog and its checksums.
+
+    What was found damaged when it was opened has been made anew since, and is told all the same.
+    """
+    logs.set_up("warning", json=False)
+    damage = logs.keep("index_corrupt")
+    found = []
     async with open_application(load(), writes=True) as application:
         names = [one.name for one in await application.catalog.workspaces.list()]
         if workspace is not None:
             names = [(await application.catalog.workspaces.get(workspace)).name]
-        found = [IndexView.of(n, i, a) for n in names for i, a in await _audits(application, n)]
+        for name in names:
+            damage.clear()
+            audits = await application.library.audit(name)
+            for index, audit in audits.items():
+                mended = [_mended(one) for one in damage if index.startswith(_KIND[one["index"]])]
+                audit_ = replace(audit, faults=(*mended, *audit.faults))
+                found.append(IndexView.of(name, index, audit_))
+            uid = (await application.catalog.workspaces.get(name)).uid
+            await application.library.close_workspace(uid)
     if json:
         print_json([one.model_dump() for one in found])
     else:
         table = Table("workspace", "index", "held", "missing", "surplus", "damage")
         for one in found:
             counts = (one.held, one.missing, one.surplus)
-            damage = "; ".join(one.faults) or "none"
-            table.add_row(one.workspace, one.index, *(f"{n:,}" for n in counts), damage)
+            told = "; ".join(one.faults) or "none"
+            table.add_row(one.workspace, one.index, *(f"{n:,}" for n in counts), told)
         out.print(table)
     return Exit.OK if all(one.agrees for one in found) else Exit.FAILED
 
 
-async def _audits(application: Application, name: str) -> list[tuple[str, Audit]]:
-    audits = await application.library.audit(name)
-    await application.library.close_workspace((await application.catalog.workspaces.get(name)).uid)
-    return list(audits.items())
+_KIND: Final = {"faiss": "vectors", "tantivy": "keywords"}
+
+
+def _mended(event: Mapping[str, Any]) -> str:
+    what = event.get("reason") or f"{event.get('lost')} vectors are not what was written"
+    return f"{what} (found when opened, and made anew)"
 
 
 def _kinds(settings: Settings) -> dict[str, str]:

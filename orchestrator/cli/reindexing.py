@@ -90,15 +90,17 @@ class Wanted:
 async def begin(
     workspace: str, wanted: Wanted, *, automatic: bool, detach: bool, json: bool
 ) -> Exit:
-    """Begin a re-indexing, and follow it until its switch, or until it waits for one.
+    """Begin a re-indexing, or go on with one, until its switch, or until it waits for one.
 
     An interrupt ends the following, and not the re-indexing.
     """
     logs.set_up("error", json=False)
     async with open_application(load(), writes=not detach) as application:
         now = await application.catalog.workspaces.get(workspace)
-        changes = wanted.changes(now.config)
-        one = await application.reindexings.begin(workspace, changes, automatic=automatic)
+        one = await _going_on(application, now.uid) if not wanted.anything else None
+        if one is None:
+            changes = wanted.changes(now.config)
+            one = await application.reindexings.begin(workspace, changes, automatic=automatic)
         try:
             if not detach:
                 one = await _followed(application, workspace)
@@ -107,6 +109,11 @@ async def begin(
             return Exit.FAILED
     _show(workspace, one, json)
     return Exit.FAILED if one.state in (State.FAILED, State.CANCELLED) else Exit.OK
+
+
+async def _going_on(application: Application, uid: str) -> Reindexing | None:
+    """What was begun and not ended: `rag reindex` without a wish goes on with it."""
+    return await application.catalog.reindexings.of(uid)
 
 
 async def act(workspace: str, which: Act, *, json: bool) -> Exit:
@@ -210,7 +217,8 @@ def _sentence(one: Reindexing) -> str:
 
 
 _NEXT: Final = {
-    State.BUILDING: "a server goes on with it; follow it with `rag reindex {workspace} --status`",
+    State.BUILDING: "a server goes on with it, and --status tells how far; without one, "
+    "`rag reindex {workspace}` goes on",
     State.VERIFIED: "`rag reindex {workspace} --switch` lets readers go over, --cancel ends it",
     State.SWITCHED: "`rag reindex {workspace} --confirm` erases what served before, --rollback "
     "goes back to it",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from typing import Final, TypeAlias
 
 from orchestrator.domain.characters import UNKEPT, kept
@@ -17,6 +18,8 @@ Metadata: TypeAlias = Mapping[str, MetadataValue]
 OPERATORS: Final = ("eq", "ne", "in", "gt", "gte", "lt", "lte", "prefix", "exists")
 MAX_DEPTH: Final = 8
 MAX_CONDITIONS: Final = 100
+MAX_VALUES: Final = 10_000
+"""In all lists of one filter together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,13 @@ class Condition:
     field: str
     op: str
     value: Scalar | tuple[Scalar, ...]
+    _members: frozenset[tuple[bool, Scalar]] = dataclass_field(
+        init=False, repr=False, compare=False, default=frozenset()
+    )
+
+    def __post_init__(self) -> None:
+        if isinstance(self.value, tuple):
+            object.__setattr__(self, "_members", frozenset(map(_typed, self.value)))
 
     def matches(self, metadata: Metadata) -> bool:
         """Whether the metadata holds; a list-valued field holds when any of its values does."""
@@ -33,6 +43,8 @@ class Condition:
         if self.op == "exists":
             return (actual is not None) is bool(self.value)
         values = actual if isinstance(actual, list) else [] if actual is None else [actual]
+        if self.op == "in":
+            return any(_typed(value) in self._members for value in values)
         if self.op == "ne":
             return not any(_same(value, self.value) for value in values)
         return any(_holds(self.op, value, self.value) for value in values)
@@ -87,6 +99,7 @@ def parse_filter(raw: object) -> Filter:
 class _Parser:
     def __init__(self) -> None:
         self._left = MAX_CONDITIONS
+        self._values = MAX_VALUES
 
     def read(self, raw: object, path: str, depth: int) -> Filter:
         if not isinstance(raw, Mapping):
@@ -120,6 +133,10 @@ class _Parser:
             raise _wrong(f"{path}.field", "must be the name of a metadata field")
         if op not in OPERATORS or not isinstance(op, str):
             raise _wrong(f"{path}.op", f"must be one of {', '.join(OPERATORS)}")
+        if isinstance(value, list):
+            self._values -= len(value)
+            if self._values < 0:
+                raise _wrong(f"{path}.value", f"makes more than {MAX_VALUES:,} values in all")
         for name, part in (("field", field), ("value", value)):
             if not kept(part):
                 raise _wrong(f"{path}.{name}", UNKEPT)
@@ -150,8 +167,6 @@ def _operand(op: str, value: object, path: str) -> Scalar | tuple[Scalar, ...]:
 
 def _holds(op: str, actual: Scalar, wanted: Scalar | tuple[Scalar, ...]) -> bool:
     match op, wanted:
-        case "in", tuple():
-            return any(_same(actual, one) for one in wanted)
         case "eq", _:
             return _same(actual, wanted)
         case "prefix", str():
@@ -168,6 +183,11 @@ def _holds(op: str, actual: Scalar, wanted: Scalar | tuple[Scalar, ...]) -> bool
 def _ordered(op: str, actual: str | float, wanted: str | float) -> bool:
     order = (actual > wanted) - (actual < wanted)  # type: ignore[operator]  # both of one kind
     return {"gt": order > 0, "gte": order >= 0, "lt": order < 0, "lte": order <= 0}[op]
+
+
+def _typed(value: Scalar) -> tuple[bool, Scalar]:
+    """A value that equals another where both are the same: `1` is `1.0`, and not `True`."""
+    return isinstance(value, bool), value
 
 
 def _same(actual: Scalar, wanted: Scalar | tuple[Scalar, ...]) -> bool:

@@ -14,6 +14,8 @@ _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?")
 
 TRIED: Final = 0
 """The version of a configuration that is none of its workspace's, but only tried."""
+GENERATIONS: Final = 1_000_000
+"""A re-indexing counts one further: no workspace comes so far."""
 _STRICT: Final = {"extra": "forbid"}
 """Read by whoever validates these from outside: a field that is not known is refused."""
 
@@ -188,8 +190,10 @@ class WorkspaceConfig:
     generation: int = 1
 
     def __post_init__(self) -> None:
-        if not 1 <= self.depth <= 1000 or self.generation < 1:
-            raise ValueError("depth is 1 to 1000 candidates a side, and generation at least 1")
+        if not 1 <= self.depth <= 1000 or not 1 <= self.generation <= GENERATIONS:
+            raise ValueError(
+                f"depth is 1 to 1000 candidates a side, and generation 1 to {GENERATIONS:,}"
+            )
 
     @property
     def footing(self) -> Footing:

@@ -9,6 +9,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 
+from orchestrator.domain.characters import UNKEPT, kept
 from orchestrator.domain.documents import Upload
 from orchestrator.domain.errors import Rejected
 
@@ -117,6 +118,8 @@ def entries(path: Path, *fields: str) -> Iterator[dict[str, Any]]:
             raise Rejected(f"'{path}', line {number}, is not JSON: {error.msg}") from error
         if not isinstance(entry, dict) or any(field not in entry for field in fields):
             raise Rejected(f"'{path}', line {number}, lacks one of {', '.join(fields)}")
+        if not kept(entry):
+            raise Rejected(f"'{path}', line {number}, {UNKEPT}")
         yield entry
 
 

@@ -16,7 +16,8 @@ SAMPLE: Final = 20
 LIMIT: Final = 10
 MISSED: Final = 0.1
 """Of the sample, so much need not find itself: approximate indexes may miss one now and then."""
-TIE: Final = 1e-4
+TIE: Final = 0.8
+"""Where the last hit comes so close to the first, many are alike: then any of them may be found."""
 
 
 async def fault_of(shelf: Shelf, roles: Collection[str]) -> str | None:
@@ -43,7 +44,7 @@ async def _fault(shelf: Shelf, role: str, projection: Projection[Any, Any]) -> s
             tried += 1
             hits = await projection.search(content, scope=scope, limit=LIMIT)
             there = any(hit.chunk_id == chunk_id for hit in hits)
-            tied = len(hits) == LIMIT and hits[0].score - hits[-1].score < TIE
+            tied = len(hits) == LIMIT and hits[-1].score >= TIE * hits[0].score
             if not there and not tied:
                 missed.append(chunk_id)
     lost = len(await _still_there(shelf, np.array(missed, np.int64)))

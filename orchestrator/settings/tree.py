@@ -234,6 +234,11 @@ class Settings(BaseSettings):
         return Quota(chosen.max_documents, chosen.max_bytes)
 
     @property
+    def restoring_dir(self) -> Path:
+        """Where a restoration keeps what it goes back to when it fails."""
+        return self.data_dir / "restoring"
+
+    @property
     def indexes_dir(self) -> Path:
         """Where local indexes are kept."""
         return self.data_dir / "indexes"

@@ -51,6 +51,20 @@ def set_up(level: str, *, json: bool = True) -> None:
     root.setLevel(logging.WARNING if level == "info" else level.upper())
 
 
+def keep(name: str) -> list[EventDict]:
+    """From now on, events of that name are kept in the list returned, and not written."""
+    kept: list[EventDict] = []
+
+    def keeper(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        if event["event"] != name:
+            return event
+        kept.append(event)
+        raise structlog.DropEvent
+
+    structlog.configure(processors=[keeper, *structlog.get_config()["processors"]])
+    return kept
+
+
 def _rendered(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
     return to_json(event, fallback=str).decode()
 

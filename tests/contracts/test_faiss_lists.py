@@ -396,3 +396,20 @@ async def test_trainings_that_fail_leave_no_files(opened, ledger, tmp_path, monk
 
 def broken(*_, **__):
     raise ValueError("no space left")
+
+
+async def test_a_vector_that_the_disk_changed_wins_no_search(opened, ledger, tmp_path):
+    async with opened() as index:
+        ids = ledger.publish(500)
+        vectors = clustered(500, 1)
+        await index.apply(ids_of(ids), list(vectors), remove=NOTHING)
+        with the(tmp_path, ".vectors").open("r+b") as file:
+            file.seek(7 * 4 * DIMENSION)
+            file.write((np.ones(DIMENSION, np.float32) * 50).tobytes())
+
+        with capture_logs() as logs:
+            hits = await index.search(vectors[3], scope=ledger.scope(), limit=5)
+
+    assert found(hits)[0] == ids[3]
+    assert max(hit.score for hit in hits) <= 1.001
+    assert [entry["event"] for entry in logs] == ["index_corrupt"]

@@ -334,3 +334,26 @@ def test_indexes_are_held_against_the_catalog(rag):
     assert all(row["agrees"] and row["faults"] == [] for row in every)
     assert (table.exit_code, "none" in table.stdout) == (0, True)
     assert (unknown.exit_code, "there is no workspace 'lega'" in unknown.output) == (2, True)
+
+
+@pytest.mark.usefixtures("empty")
+def test_damage_that_is_mended_when_an_index_is_opened_is_told(
+    rag, data_dir, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("RAG_VECTORS__KIND", "faiss")
+    monkeypatch.setenv("RAG_KEYWORDS__KIND", "tantivy")
+    source = tmp_path / "note.md"
+    source.write_text("# Parking\n\nA ticket costs 4 EUR a day.\n")
+    assert rag("ingest", str(source)).exit_code == 0
+    sound = one_json(rag("check", "--json"))
+    (slots,) = data_dir.rglob("*.slots")
+    slots.write_bytes(bytes([slots.read_bytes()[0] ^ 1]) + slots.read_bytes()[1:])
+
+    damaged = rag("check", "--json")
+    mended = one_json(rag("check", "--json"))
+
+    assert all(one["agrees"] for one in [*sound, *mended])
+    told = {one["index"].split(":")[0]: one for one in one_json(damaged)}
+    assert damaged.exit_code == 1
+    assert "found when opened, and made anew" in told["vectors"]["faults"][0]
+    assert told["keywords"]["agrees"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 
 import pytest
 from hypothesis import given
@@ -345,3 +346,36 @@ def test_in_is_any_of_several_eq(field, values, facts):
     assert holds(field, "in", values, facts) == any(
         holds(field, "eq", value, facts) for value in values
     )
+
+
+def test_a_value_is_looked_up_among_many_without_comparing_it_with_each():
+    condition = Condition("tags", "in", tuple(range(5_000)))
+    tags = list(range(100_000, 105_000))
+    began = time.perf_counter()
+
+    for _ in range(20):
+        assert not condition.matches({"tags": tags})
+
+    assert condition.matches({"tags": [*tags, 7]})
+    assert time.perf_counter() - began < 5  # comparing each with each takes minutes
+
+
+def test_numbers_are_alike_and_truth_is_no_number_in_a_list():
+    condition = Condition("year", "in", (1, "2"))
+
+    assert [condition.matches({"year": one}) for one in (1, 1.0, True, "1", 2, "2")] == [
+        True,
+        True,
+        False,
+        False,
+        False,
+        True,
+    ]
+
+
+def test_a_filter_names_so_many_values_at_most():
+    half = {"field": "year", "op": "in", "value": list(range(5_001))}
+
+    assert parse_filter(half)
+    with pytest.raises(Rejected, match=r"filters.or\[1\].value makes more than 10,000 values"):
+        parse_filter({"or": [half, half]})

@@ -162,3 +162,9 @@ def test_chunks_serve_another_configuration_of_the_same_embedder_and_chunking(ch
     config = WorkspaceConfig()
 
     assert config.shares_chunks_with(replace(config, **change)) is shares
+
+
+@pytest.mark.parametrize("generation", [0, -1, 1_000_001, 2**63])
+def test_a_generation_is_one_that_can_be_counted_on_from(generation):
+    with pytest.raises(ValueError, match="generation 1 to 1,000,000"):
+        WorkspaceConfig(generation=generation)

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from orchestrator.domain.errors import Rejected
-from orchestrator.evaluation.beir import load, load_questions
+from orchestrator.evaluation.beir import entries, load, load_questions
 from tests.unit.evaluation.collections import CORPUS, QRELS, write
 
 
@@ -157,3 +157,11 @@ def test_questions_that_cannot_be_read_name_their_file_and_line(folder, content,
 
     with pytest.raises(Rejected, match=rf"queries\.jsonl', line 5, {reason}"):
         load(folder)
+
+
+def test_half_a_character_is_refused_with_its_line(tmp_path):
+    path = tmp_path / "queries.jsonl"
+    path.write_text('{"_id": "1", "text": "whole"}\n{"_id": "2", "text": "\\ud800"}\n')
+
+    with pytest.raises(Rejected, match="line 2, must not hold"):
+        list(entries(path, "_id", "text"))
