@@ -11,6 +11,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
+from orchestrator.cli.console import out
 from orchestrator.cli.main import app
 
 Rag = Callable[..., Result]
@@ -20,7 +21,7 @@ Rag = Callable[..., Result]
 def rag(data_dir: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Rag:
     monkeypatch.setenv("RAG_PROFILE", "mock")
     monkeypatch.setenv("RAG_DATA_DIR", str(data_dir))
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(out, "width", 200)
     clean = request.getfixturevalue("clean_process")
 
     def invoke(*words: Any, **options: Any) -> Result:
