@@ -72,11 +72,10 @@ class Recorder:
         corrections = understood.corrections if understood else ()
         if corrections:
             self._count(workspace, day, "note", "corrected")
-        if self._policy.questions:
-            for one in corrections:
-                self._count(workspace, day, "correction", f"{one.word} → {one.read_as}")
-            if outcome != "found":
-                self._count(workspace, day, outcome, " ".join(text.casefold().split())[:LONGEST])
+        if self._policy.questions and outcome != "found":
+            self._count(workspace, day, outcome, " ".join(text.casefold().split())[:LONGEST])
+            for one in corrections:  # what they were read as, not every reader may see
+                self._count(workspace, day, "misread", one.word.casefold()[:LONGEST])
 
     async def run(self) -> None:
         """Write every few seconds, for ever; and once more when told to stop."""

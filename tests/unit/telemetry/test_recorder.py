@@ -17,6 +17,7 @@ from orchestrator.telemetry.metrics import Metrics
 from orchestrator.telemetry.recorder import Recorder
 
 CORRECTED = Understood("lookup", "", "refund", corrections=(Correction("refnud", "refund"),))
+MISSPELT = Understood("lookup", "", "Kowalski", corrections=(Correction("Kowalsky", "Kowalski"),))
 
 
 class Table:
@@ -82,14 +83,29 @@ async def test_with_leave_the_texts_of_weak_questions_alone_are_kept(table, make
 
     recorder.searched("legal", "How  TALL?", "weak", {})
     recorder.searched("legal", "how tall?", "weak", {})
-    recorder.searched("legal", "Refnud", "found", {}, understood=CORRECTED)
     recorder.searched("legal", "x" * 4_000, "none", {})
     await recorder.flush()
 
     assert table.of("weak") == {"how tall?": 2}
-    assert table.of("correction") == {"refnud → refund": 1}
     assert table.of("none") == {"x" * LONGEST: 1}
     assert table.texts == 7
+
+
+async def test_of_a_corrected_word_only_what_was_asked_is_kept_and_nothing_of_what_was_found(
+    table, make
+):
+    recorder = make(questions=True)
+
+    recorder.searched("legal", "Kowalsky?", "found", {}, understood=MISSPELT)
+    await recorder.flush()
+    found = str(table.kept)
+    recorder.searched("legal", "Kowalsky!", "weak", {}, understood=MISSPELT)
+    await recorder.flush()
+
+    assert "kowalsk" not in found.casefold()
+    assert table.of("note") == {"corrected": 2}
+    assert table.of("misread") == {"kowalsky": 1}
+    assert "kowalski" not in str(table.kept).casefold()
 
 
 async def test_text_that_no_store_can_keep_is_left_out(table, make):
