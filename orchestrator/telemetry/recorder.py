@@ -87,7 +87,7 @@ class Recorder:
             await self._round()
 
     async def flush(self) -> None:
-        """Add what was counted to the catalog; when that fails, it is counted still.
+        """Add what was counted to the catalog; where that is not done, it is counted still.
 
         Counts of a workspace that is gone, or was made anew under its name, are dropped.
         """
@@ -105,7 +105,7 @@ class Recorder:
                 },
                 texts=self._policy.max_questions,
             )
-        except RagError:
+        except BaseException:  # a cancellation, too
             self._counts, self._first = counts + self._counts, {**self._first, **first}
             raise
 

@@ -21,15 +21,16 @@ MISSPELT = Understood("lookup", "", "Kowalski", corrections=(Correction("Kowalsk
 
 
 class Table:
-    """Analytics and workspaces in one; `down` is raised by every write."""
+    """Analytics and workspaces in one; `down` is raised by every write, `slow` has it wait."""
 
     def __init__(self):
         self.created = datetime.now(UTC) - timedelta(days=9)
         self.kept = {}
         self.down = None
+        self.slow = False
         self.forgotten = []
         self.texts = 0
-        self.added, self.swept = asyncio.Event(), asyncio.Event()
+        self.asked, self.added, self.swept = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def get(self, name):
         if name == "gone":
@@ -37,6 +38,9 @@ class Table:
         return SimpleNamespace(uid=f"uid of {name}", created_at=self.created)
 
     async def add(self, counts, *, texts):
+        self.asked.set()
+        if self.slow:
+            await asyncio.sleep(60)
         if self.down:
             raise self.down
         self.texts = texts
@@ -131,6 +135,20 @@ async def test_what_could_not_be_written_is_counted_still(table, make):
     await recorder.flush()
 
     assert table.of("outcome") == {"none": 2}
+
+
+async def test_what_was_being_written_when_it_was_stopped_is_not_lost(table, make, monkeypatch):
+    monkeypatch.setattr(module, "EVERY_S", 0.01)
+    recorder, table.slow = make(), True
+    running = asyncio.create_task(recorder.run())
+    recorder.searched("legal", "one", "found", {})
+    await asyncio.wait_for(table.asked.wait(), 10)
+    table.slow = False
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+    assert running.cancelled()
+    assert table.of("outcome") == {"found": 1}
 
 
 async def test_counts_of_a_workspace_that_is_gone_or_made_anew_are_dropped(table, make):
