@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TypeAlias
 from weakref import WeakKeyDictionary
 
@@ -15,16 +16,18 @@ Mask: TypeAlias = npt.NDArray[np.bool_]
 
 
 class Masks:
-    """For indexes that filter by position; used from one thread."""
+    """For indexes that filter by position; used from any thread."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._masks: WeakKeyDictionary[Selection, tuple[Ids, Mask]] = WeakKeyDictionary()
 
     def allowed(self, ids: Ids, selection: Selection) -> Mask:
         """For each of the ids, in their order, whether the selection holds it."""
-        held, mask = self._masks.get(selection, (None, None))
-        if held is not ids or mask is None:
-            mask = np.isin(ids, selection.ids, assume_unique=True)
-            mask &= ids >= 0  # places that are empty are not unique, and may be taken for found
-            self._masks[selection] = (ids, mask)
-        return mask
+        with self._lock:
+            held, mask = self._masks.get(selection, (None, None))
+            if held is not ids or mask is None:
+                mask = np.isin(ids, selection.ids, assume_unique=True)
+                mask &= ids >= 0  # empty places are not unique, and may be taken for found
+                self._masks[selection] = (ids, mask)
+            return mask

@@ -33,6 +33,17 @@ Feature: What was searched for
     And the report tells that "xylophone" found nothing 2 times
     And the report does not hold "refunds"
 
+  Scenario: The report tells no word that a misspelled one was read as
+    Given a deployment that keeps questions, with tantivy
+    And a workspace with these documents
+      | source_id            | text                                        |
+      | policies/refunds.txt | Refunds are paid within 7 days of purchase. |
+    When I change the configuration: spelling corrected
+    And I search by keywords alone for "purchsae"
+    Then the report comes to 1 search: 1 found, 0 weak and 0 none
+    And the report says that all of them were corrected
+    And the report does not hold "purch"
+
   Scenario: What neither words nor meaning come near is weak
     Given a workspace with these documents
       | source_id            | text                                        |

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from pytest_bdd import parsers, scenarios, then, when
+from pytest_bdd import given, parsers, scenarios, then, when
 
-from features.world import World, wait_for
+from features.world import Deploy, World, wait_for
 from orchestrator.telemetry import recorder
 
 scenarios("search_report.feature")
@@ -20,6 +20,11 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def report(world: World) -> dict[str, Any]:
     return world.service.http.get(f"/v1/workspaces/{world.workspace}/search-report?days=1").json()
+
+
+@given("a deployment that keeps questions, with tantivy")
+def keeping(world: World, deploy: Deploy) -> None:
+    world.service = deploy({"RAG_ANALYTICS__QUESTIONS": "true", "RAG_KEYWORDS__KIND": "tantivy"})
 
 
 @when("the workspace is deleted and made anew under its name")
@@ -70,6 +75,11 @@ def no_texts(world: World) -> None:
     assert (told["none"], told["weak"], told["corrections"]) == ([], [], [])
     assert told["questions_recorded"] is False
     assert "xylophone" not in str(told)
+
+
+@then("the report says that all of them were corrected")
+def all_corrected(world: World) -> None:
+    assert report(world)["corrected"] == 1.0
 
 
 @then(parsers.parse('the report tells that "{text}" found nothing {times:d} times'))

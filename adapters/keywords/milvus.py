@@ -83,7 +83,10 @@ class MilvusKeywords:
 
 
 class MilvusKeywordStore:
-    """`orchestrator.ports.indexes.KeywordStore` in one collection, named after `prefix`."""
+    """`orchestrator.ports.indexes.KeywordStore` in collections whose names begin with `prefix`.
+
+    Each reading of texts has one, by the key's model: Milvus Lite keeps an id once in each.
+    """
 
     shared = True
 
@@ -91,7 +94,7 @@ class MilvusKeywordStore:
         self, milvus: Milvus, prefix: str, *, consistency: str = "Session", reach: Reach = REACH
     ) -> None:
         self._milvus = milvus
-        self._collection = f"{prefix}_keywords"
+        self._prefix = f"{prefix}_keywords"
         self._consistency = consistency
         self._reach = reach
         self._open: list[str] = []
@@ -101,7 +104,7 @@ class MilvusKeywordStore:
         self, key: IndexKey, visibility: Visibility, *, persist: bool
     ) -> AsyncIterator[MilvusKeywords]:
         """Nothing is asked of Milvus until the index is."""
-        layout = self._layout()
+        layout = self._layout(key)
         place = f"{layout.name}/{partition_of(key)}"
         partition = Partition(self._milvus, layout, key, persist=persist)
         self._open.append(place)
@@ -112,11 +115,11 @@ class MilvusKeywordStore:
 
     async def prune(self, workspace: str) -> None:
         """Drop the partitions of indexes that are not open."""
-        await prune(self._milvus, self._collection, workspace, self._open)
+        await prune(self._milvus, self._prefix, workspace, self._open)
 
     async def drop(self, workspace: str) -> None:
         """Drop every partition of the workspace."""
-        await prune(self._milvus, self._collection, workspace, ())
+        await prune(self._milvus, self._prefix, workspace, ())
 
     async def ping(self) -> None:
         """Ask Milvus, and whether it has BM25."""
@@ -126,7 +129,7 @@ class MilvusKeywordStore:
         """Disconnect."""
         await self._milvus.close()
 
-    def _layout(self) -> Layout:
+    def _layout(self, key: IndexKey) -> Layout:
         schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
         schema.add_field("id", DataType.INT64, is_primary=True)
         schema.add_field(
@@ -140,7 +143,8 @@ class MilvusKeywordStore:
         schema.add_function(Function("bm25", FunctionType.BM25, ["words"], ["bm25"]))
         index = MilvusClient.prepare_index_params()
         index.add_index("bm25", index_type="SPARSE_INVERTED_INDEX", metric_type="BM25")
-        return Layout(self._collection, "bm25", schema, index, check=require_bm25)
+        name = f"{self._prefix}_{key.digest}"
+        return Layout(name, "bm25", schema, index, check=require_bm25)
 
 
 def require_bm25(version: str) -> None:

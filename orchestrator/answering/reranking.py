@@ -28,6 +28,7 @@ def lead(scores: Sequence[float]) -> float:
 class ConditionalReranker:
     """`orchestrator.ports.reranker.Reranker` that is not asked where the lead is `margin` or more.
 
+    A neighbour has the score of its hit, and is no rival to it.
     `skipped` is told each time; so is the request, for its `meta.skipped`.
     """
 
@@ -40,7 +41,8 @@ class ConditionalReranker:
         self, query: Query, passages: Sequence[Passage], *, limit: int
     ) -> Sequence[Passage]:
         """The inner reranker's order, or what was retrieved in its own."""
-        if lead([one.score for one in passages]) < self._margin:
+        hits = [one for one in passages if "neighbour" not in one.stages]
+        if lead([one.score for one in hits]) < self._margin:
             return await self._inner.rerank(query, passages, limit=limit)
         self._skipped()
         skip("reranker")

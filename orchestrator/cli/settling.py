@@ -83,7 +83,7 @@ def _show_report(found: SearchReport) -> None:
     out.print(table)
     _show_texts("no results", found.none)
     _show_texts("weak results", found.weak)
-    _show_texts("corrections", found.corrections)
+    _show_texts("read as other words", found.corrections)
     if not found.questions_recorded:
         out.print("questions are not recorded: see analytics.questions", style="dim")
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -254,6 +255,21 @@ class SharedVectorIndexContract(OfVectors, SharingPromises):
 
 class SharedKeywordIndexContract(OfWords, SharingPromises):
     """Needs `store`, `another` and `absent`: see `SharingPromises`."""
+
+    async def test_the_same_chunks_read_in_two_ways_are_kept_apart(
+        self, store: AnyStore, key: IndexKey, ledger: Ledger, content: Content, question: str
+    ) -> None:
+        other = replace(key, model="whole-2")
+        ids = await self.fill(store, key, ledger, content)
+
+        assert await self.stored(store, other, ledger) == []
+        async with store.open(other, ledger.roster, persist=True) as index:
+            await index.held()
+            await index.apply(ids_of(ids), [content(n) for n in (2, 3, 4)], remove=NOTHING)
+            assert found(await index.search(question, scope=ledger.scope(), limit=3)) == ids[::-1]
+            await index.apply(NOTHING, [], remove=ids_of(ids))
+            assert (await index.held()).tolist() == []
+        assert await self.stored(store, key, ledger) == ids
 
 
 class KeptKeywordIndexContract(OfWords, KeepingPromises):

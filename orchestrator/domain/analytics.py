@@ -12,8 +12,8 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 from orchestrator.domain.passages import Passage
 
 Outcome: TypeAlias = Literal["found", "weak", "none"]
-Kind: TypeAlias = Literal["outcome", "note", "stage", "weak", "none", "correction"]
-TEXTS: Final = ("weak", "none", "correction")
+Kind: TypeAlias = Literal["outcome", "note", "stage", "weak", "none", "misread"]
+TEXTS: Final = ("weak", "none", "misread")
 """The kinds whose names hold words of questions."""
 LONGEST: Final = 500
 """Characters of a question that are kept."""
@@ -112,7 +112,7 @@ def report_of(counts: Iterable[tuple[Kind, str, int]], *, most: int) -> Report:
         },
         none=by_kind["none"].most_common(most),
         weak=by_kind["weak"].most_common(most),
-        corrections=by_kind["correction"].most_common(most),
+        corrections=by_kind["misread"].most_common(most),
     )
 
 

@@ -217,7 +217,9 @@ class SearchReport(BaseModel):
     questions_recorded: bool = Field(description="Whether the settings let texts be kept now.")
     none: list[CountView] = Field(description="The most frequent questions without results.")
     weak: list[CountView] = Field(description="The most frequent questions with weak ones.")
-    corrections: list[CountView] = Field(description="The most frequent corrections.")
+    corrections: list[CountView] = Field(
+        description="Their most frequent words that were read as others; not what as."
+    )
 
     @classmethod
     def of(cls, report: Report, *, days: int, since: date, recorded: bool) -> SearchReport:

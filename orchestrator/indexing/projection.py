@@ -73,6 +73,7 @@ class Projection(Generic[Content, Question]):
         self._persists = persists
         self.source = source
         self._held: Ids | None = None
+        self._spared: Ids = NOTHING
         self._changed = False
         self._closed = False
         self._current_at = -math.inf
@@ -141,18 +142,22 @@ class Projection(Generic[Content, Question]):
         if (held := self._held) is None:
             held = await self._stored()
             missing, surplus = await asyncio.to_thread(_difference, wanted, held)
-            surplus = await self._gone(surplus)
+            spared = await self._alive(surplus)
             if len(missing):
                 self.revision = 0
         else:
             missing, surplus = await asyncio.to_thread(_difference, wanted, held)
+            spared = await self._alive(np.intersect1d(surplus, self._spared, assume_unique=True))
+        surplus = np.setdiff1d(surplus, spared, assume_unique=True)
         now, later = missing[:most], missing[len(missing[:most]) :]
         async for ids, contents in _together(self.source(now)):
             await self._change(ids, contents, NOTHING)
         if len(surplus):
             await self._change(NOTHING, (), surplus)
         self._changed |= bool(len(now) or len(surplus))
-        self._held = np.setdiff1d(wanted, later, assume_unique=True) if len(later) else wanted
+        kept = np.setdiff1d(wanted, later, assume_unique=True) if len(later) else wanted
+        self._held = np.union1d(kept, spared) if len(spared) else kept
+        self._spared = spared
         self.down = False
         if len(later):
             return False
@@ -161,7 +166,7 @@ class Projection(Generic[Content, Question]):
 
     def share(self, roster: Roster) -> float:
         """How much it holds of what it is to hold, in [0, 1]."""
-        held = 0 if self._held is None else len(self._held)
+        held = 0 if self._held is None else len(self._held) - len(self._spared)
         return min(1.0, held / len(roster.ids)) if len(roster.ids) else 1.0
 
     async def held(self) -> Ids:
@@ -188,12 +193,12 @@ class Projection(Generic[Content, Question]):
         with self._watched():
             await self._index.apply(ids, contents, remove=remove)
 
-    async def _gone(self, surplus: Ids) -> Ids:
-        """Without what the catalog still has: another process, ahead of this one, added it."""
+    async def _alive(self, surplus: Ids) -> Ids:
+        """What the catalog still has: superseded a moment ago, or added by a process ahead."""
         if not self._shared or not len(surplus):
-            return surplus
+            return NOTHING
         alive = [ids async for ids, _ in self.source(surplus)]
-        return np.setdiff1d(surplus, np.concatenate([NOTHING, *alive]), assume_unique=True)
+        return np.unique(np.concatenate([NOTHING, *alive]))
 
     @contextmanager
     def _watched(self) -> Iterator[None]:

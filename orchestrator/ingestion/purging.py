@@ -113,6 +113,8 @@ class Purger:
     async def _purge_indexes(self, workspace: str) -> None:
         if self._persists():
             found = await self._catalog.workspaces.by_uid(workspace)
+            if one := await self._catalog.reindexings.of(workspace):
+                await self._library.prepare(found.name, one)  # open, it is purged and not pruned
             await self._library.settle(found.name)
             shelf = await self._library.shelf(found.name)
             if shelf.persists:

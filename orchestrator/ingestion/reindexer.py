@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from orchestrator.domain.documents import Piece, text_hash
 from orchestrator.domain.errors import NotFound, RagError, Unavailable
@@ -130,7 +130,7 @@ class Reindexer:
             return
         config = workspace.on(one.beside)
         embedder = self._embedder_of(config)
-        ready = await asyncio.gather(*(self._cut(one, x, config, embedder) for x in found))
+        ready = await _together(self._cut(one, x, config, embedder) for x in found)
         try:
             await self._embed(ready, embedder)
         except Unavailable:
@@ -216,3 +216,14 @@ class Reindexer:
             await self._catalog.reindexings.release(self._name)
         except Unavailable as error:  # the claims end by themselves
             self._observer.worker_waits(error)
+
+
+async def _together(cuts: Iterable[Coroutine[Any, Any, _Ready]]) -> Sequence[_Ready]:
+    """All of them; where one fails, the others have ended, too, before that is told."""
+    tasks = [asyncio.create_task(one) for one in cuts]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -32,7 +32,10 @@ class Visibility(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class IndexKey:
-    """One index: the workspace's uid, the generation of its chunks, and the vectors' model."""
+    """One index: the workspace's uid, the generation of its chunks, and how they are read.
+
+    `model` is the vectors' model, or a name for what is indexed of the texts.
+    """
 
     workspace: str
     generation: int

@@ -72,11 +72,10 @@ class Recorder:
         corrections = understood.corrections if understood else ()
         if corrections:
             self._count(workspace, day, "note", "corrected")
-        if self._policy.questions:
-            for one in corrections:
-                self._count(workspace, day, "correction", f"{one.word} → {one.read_as}")
-            if outcome != "found":
-                self._count(workspace, day, outcome, " ".join(text.casefold().split())[:LONGEST])
+        if self._policy.questions and outcome != "found":
+            self._count(workspace, day, outcome, " ".join(text.casefold().split())[:LONGEST])
+            for one in corrections:  # what they were read as, not every reader may see
+                self._count(workspace, day, "misread", one.word.casefold()[:LONGEST])
 
     async def run(self) -> None:
         """Write every few seconds, for ever; and once more when told to stop."""
@@ -88,7 +87,7 @@ class Recorder:
             await self._round()
 
     async def flush(self) -> None:
-        """Add what was counted to the catalog; when that fails, it is counted still.
+        """Add what was counted to the catalog; where that is not done, it is counted still.
 
         Counts of a workspace that is gone, or was made anew under its name, are dropped.
         """
@@ -106,7 +105,7 @@ class Recorder:
                 },
                 texts=self._policy.max_questions,
             )
-        except RagError:
+        except BaseException:  # a cancellation, too
             self._counts, self._first = counts + self._counts, {**self._first, **first}
             raise
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.answering.fusion import fuse
+from orchestrator.answering.reaching import ReachingRetriever
 from orchestrator.answering.reranking import ConditionalReranker, lead
 from orchestrator.contracts.reranker import RerankerContract
 from orchestrator.domain.context import begin_skips
-from orchestrator.domain.passages import Hit
-from orchestrator.domain.workspaces import Fusion, Reranking
+from orchestrator.domain.passages import Hit, Retrieval
+from orchestrator.domain.workspaces import Fusion, Reach, Reranking
 from tests.builders import passage, question
 
 
@@ -33,6 +36,18 @@ class TestConditionalReranker(RerankerContract):
 
         margin = {"asks": 1.0, "skips": 0.01}[request.param]
         return ConditionalReranker(MockReranker(), margin=margin, skipped=lambda: None)
+
+
+class Retriever:
+    """Finds passages of which the first is clear."""
+
+    async def retrieve(self, _query, *, limit):
+        return Retrieval(scored(0.9, 0.4, 0.3, 0.1)[:limit])
+
+
+async def read(candidates, _scope):
+    found = [passage(chunk_id=one.chunk_id, score=one.score) for one in candidates]
+    return [replace(one, stages=c.stages) for one, c in zip(found, candidates, strict=True)]
 
 
 def scored(*scores):
@@ -60,6 +75,20 @@ async def test_what_is_not_clear_is_reranked(scores):
 
     assert [one.chunk.id for one in ranked] == [*range(len(scores), 0, -1)][:2]
     assert (inner.asked, skipped, told) == (1, [], [])
+
+
+async def test_the_neighbours_of_a_clear_first_passage_do_not_tie_with_it():
+    inner, skipped = Reversing(), []
+    reranker = ConditionalReranker(inner, margin=0.5, skipped=lambda: skipped.append(1))
+    retriever = ReachingRetriever(
+        Retriever(), Reach(neighbours=1), lambda chunk_id, *_: [chunk_id + 10], read
+    )
+    found = await retriever.retrieve(question(), limit=8)
+
+    ranked = await reranker.rerank(question(), found.passages, limit=8)
+
+    assert [one.chunk.id for one in ranked] == [1, 11, 2, 12, 3, 13, 4, 14]
+    assert (inner.asked, len(skipped)) == (0, 1)
 
 
 @pytest.mark.parametrize(

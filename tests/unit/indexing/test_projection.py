@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import numpy as np
 import pytest
 
 from orchestrator.domain.errors import Unavailable
@@ -221,6 +222,38 @@ async def test_what_another_process_added_to_a_shared_index_is_left_there():
 
     assert index.ids == {1, 2, 7}
     assert index.applied == [([], [], [8])]
+
+
+async def test_what_was_left_in_a_shared_index_is_removed_when_the_catalog_has_it_no_more():
+    ledger, index, alive = Ledger(), FakeIndex(1, 2, 7, 8), {1, 2, 7, 8}
+    ledger.publish(2)
+
+    async def source(ids):
+        async for batch, texts in numbered(np.array([one for one in ids.tolist() if one in alive])):
+            yield batch, texts
+
+    projection = Projection(index, source, shared=True)
+    await projection.catch_up(ledger.roster)
+    alive.remove(7)
+    ledger.delete(1)
+    await projection.catch_up(ledger.roster)
+    between = set(index.ids)
+    alive.remove(8)
+    ledger.publish(0)
+    await projection.catch_up(ledger.roster)
+
+    assert between == {8}
+    assert (index.ids, projection.share(ledger.roster)) == (set(), 1.0)
+
+
+async def test_what_was_left_in_a_shared_index_is_no_part_of_what_is_to_be_held():
+    ledger, index = Ledger(), FakeIndex(7, 8)
+    ledger.publish(4)
+    projection = Projection(index, numbered, shared=True)
+
+    await projection.catch_up(ledger.roster, most=1)
+
+    assert projection.share(ledger.roster) == 0.25
 
 
 async def test_filled_in_steps_it_has_no_revision_before_it_is_whole():

@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 from orchestrator.domain.errors import Unavailable
+from orchestrator.domain.reindexing import Reindexing
 
 
 class Store:
@@ -38,6 +39,7 @@ class FakeLibrary:
     """Every workspace is open, and at `revision`."""
 
     def __init__(self) -> None:
+        self.asked: list[str] = []
         self.settled: list[str] = []
         self.closed: list[str] = []
         self.saves = 0
@@ -47,7 +49,11 @@ class FakeLibrary:
         self.broken: dict[str, Exception] = {}
         self.gate: asyncio.Event | None = None
 
+    async def prepare(self, _name: str, one: Reindexing) -> None:
+        self.asked.append(f"prepare {one.id}")
+
     async def settle(self, name: str) -> None:
+        self.asked.append("settle")
         if name in self.broken:
             raise self.broken[name]
         if self.down:

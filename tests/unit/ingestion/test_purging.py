@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from orchestrator.contracts.blobs import get, put
 from orchestrator.contracts.clerk import Clerk
 from orchestrator.domain.errors import NotFound, Rejected
+from orchestrator.domain.reindexing import Models, State
 from orchestrator.ingestion.purging import Purger
 from tests.unit.ingestion.stores import FakeLibrary, Store
 
@@ -83,6 +86,23 @@ async def test_indexes_that_no_configuration_names_any_more_are_erased(cleaning,
     await cleaning.purger.document(clerk.uid, receipt)
 
     assert all(clerk.uid in store.pruned for store in cleaning.stores)
+
+
+async def test_indexes_that_a_reindexing_builds_are_opened_first_so_that_they_are_purged_and_kept(
+    cleaning, catalog, clerk, receipt
+):
+    before = (await catalog.workspaces.by_uid(clerk.uid)).config.footing
+    after = replace(before, embedder="other")
+    one = await catalog.reindexings.begin(clerk.uid, after, Models("a", "b"), automatic=True)
+
+    await cleaning.purger.document(clerk.uid, receipt)
+    asked = cleaning.library.asked[:2]
+    await catalog.reindexings.settle(one, State.CANCELLED)
+    cleaning.library.asked.clear()
+    await cleaning.purger.document(clerk.uid, receipt)
+
+    assert asked == [f"prepare {one.id}", "settle"]
+    assert set(cleaning.library.asked) == {"settle"}
 
 
 async def test_indexes_that_cannot_be_erased_are_pending(cleaning, clerk, receipt):

@@ -159,6 +159,29 @@ async def test_more_than_a_batch_is_brought_over_in_pages(bench, monkeypatch):
     assert (await bench.now()).behind == 0
 
 
+async def test_where_one_document_fails_no_other_is_worked_on_unattended(bench):
+    for number in range(3):
+        await bench.keep(f"Text {number}.", source_id=f"{number}.txt")
+    await bench.begin()
+    working, parse = set(), bench.parsers.parse
+
+    async def parsing(file, media_type, **more):
+        working.add(file)
+        try:
+            if len(working) == 2:
+                raise Unavailable("the parser", "down")
+            await asyncio.sleep(60)
+            return await parse(file, media_type, **more)
+        finally:
+            working.discard(file)
+
+    bench.parsers.parse = parsing
+    with pytest.raises(Unavailable):
+        await bench.reindexer.step()
+
+    assert working == set()
+
+
 async def test_an_embedder_that_is_away_is_waited_for(bench, monkeypatch):
     document = await bench.keep("One.")
     monkeypatch.setattr(reindexer_module, "IDLE_S", 0.01)

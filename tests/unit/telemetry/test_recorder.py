@@ -17,18 +17,20 @@ from orchestrator.telemetry.metrics import Metrics
 from orchestrator.telemetry.recorder import Recorder
 
 CORRECTED = Understood("lookup", "", "refund", corrections=(Correction("refnud", "refund"),))
+MISSPELT = Understood("lookup", "", "Kowalski", corrections=(Correction("Kowalsky", "Kowalski"),))
 
 
 class Table:
-    """Analytics and workspaces in one; `down` is raised by every write."""
+    """Analytics and workspaces in one; `down` is raised by every write, `slow` has it wait."""
 
     def __init__(self):
         self.created = datetime.now(UTC) - timedelta(days=9)
         self.kept = {}
         self.down = None
+        self.slow = False
         self.forgotten = []
         self.texts = 0
-        self.added, self.swept = asyncio.Event(), asyncio.Event()
+        self.asked, self.added, self.swept = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def get(self, name):
         if name == "gone":
@@ -36,6 +38,9 @@ class Table:
         return SimpleNamespace(uid=f"uid of {name}", created_at=self.created)
 
     async def add(self, counts, *, texts):
+        self.asked.set()
+        if self.slow:
+            await asyncio.sleep(60)
         if self.down:
             raise self.down
         self.texts = texts
@@ -82,14 +87,29 @@ async def test_with_leave_the_texts_of_weak_questions_alone_are_kept(table, make
 
     recorder.searched("legal", "How  TALL?", "weak", {})
     recorder.searched("legal", "how tall?", "weak", {})
-    recorder.searched("legal", "Refnud", "found", {}, understood=CORRECTED)
     recorder.searched("legal", "x" * 4_000, "none", {})
     await recorder.flush()
 
     assert table.of("weak") == {"how tall?": 2}
-    assert table.of("correction") == {"refnud → refund": 1}
     assert table.of("none") == {"x" * LONGEST: 1}
     assert table.texts == 7
+
+
+async def test_of_a_corrected_word_only_what_was_asked_is_kept_and_nothing_of_what_was_found(
+    table, make
+):
+    recorder = make(questions=True)
+
+    recorder.searched("legal", "Kowalsky?", "found", {}, understood=MISSPELT)
+    await recorder.flush()
+    found = str(table.kept)
+    recorder.searched("legal", "Kowalsky!", "weak", {}, understood=MISSPELT)
+    await recorder.flush()
+
+    assert "kowalsk" not in found.casefold()
+    assert table.of("note") == {"corrected": 2}
+    assert table.of("misread") == {"kowalsky": 1}
+    assert "kowalski" not in str(table.kept).casefold()
 
 
 async def test_text_that_no_store_can_keep_is_left_out(table, make):
@@ -115,6 +135,20 @@ async def test_what_could_not_be_written_is_counted_still(table, make):
     await recorder.flush()
 
     assert table.of("outcome") == {"none": 2}
+
+
+async def test_what_was_being_written_when_it_was_stopped_is_not_lost(table, make, monkeypatch):
+    monkeypatch.setattr(module, "EVERY_S", 0.01)
+    recorder, table.slow = make(), True
+    running = asyncio.create_task(recorder.run())
+    recorder.searched("legal", "one", "found", {})
+    await asyncio.wait_for(table.asked.wait(), 10)
+    table.slow = False
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+    assert running.cancelled()
+    assert table.of("outcome") == {"found": 1}
 
 
 async def test_counts_of_a_workspace_that_is_gone_or_made_anew_are_dropped(table, make):
