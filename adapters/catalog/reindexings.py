@@ -239,7 +239,7 @@ class SqlReindexings:
                 connection, chunks.c.id.in_(some.limit(ERASED).scalar_subquery())
             ):
                 return erased
-            if one.models.before == one.models.after:
+            if one.model in await _in_use(connection, one.workspace):
                 return 0
             return await _erase_vectors(connection, one)
 
@@ -368,6 +368,23 @@ async def _recount(connection: AsyncConnection, workspace: str, generation: int)
         .where(versions.c.status == "indexed")
         .values(chunks=counted(versions.c.document_id, versions.c.number))
     )
+
+
+async def _in_use(connection: AsyncConnection, workspace: str) -> Collection[str]:
+    """The model that serves the workspace; of a re-indexing that is open, both."""
+    query = (
+        select(reindexings)
+        .where(reindexings.c.workspace == workspace)
+        .order_by(_OPEN.desc(), reindexings.c.created_at.desc())
+        .limit(1)
+    )
+    row = (await connection.execute(query)).first()
+    if row is None:  # the workspace was purged meanwhile
+        return ()
+    last = _reindexing(row)
+    if last.ended_at is None:
+        return {last.models.before, last.models.after}
+    return {last.models.after if last.serving == last.after else last.models.before}
 
 
 async def _erase_vectors(connection: AsyncConnection, one: Reindexing) -> int:
