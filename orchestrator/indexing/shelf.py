@@ -168,7 +168,7 @@ class Shelf:
     async def save(self) -> None:
         """Save every projection that has changed."""
         async with self._following:
-            for projection in self.projections.values():
+            for projection in list(self.projections.values()):  # more may be opened meanwhile
                 await projection.save()
 
     async def audit(self) -> Mapping[str, Audit]:
@@ -176,7 +176,8 @@ class Shelf:
         await self.refresh()
         await self.catch_up()
         async with self._following:
-            return {name: await one.audit(self.roster) for name, one in self.projections.items()}
+            every = list(self.projections.items())
+            return {name: await one.audit(self.roster) for name, one in every}
 
     async def close(self) -> None:
         """Save what has changed; whoever still reads is told that the indexes are closed."""

@@ -241,3 +241,23 @@ async def test_what_is_opened_anew_is_to_be_prepared_anew(stored):
     assert again is not shelf
     stored.library.make_ready(again, footing)
     assert (await stored.library.pin("default")).workspace.config.keywords == "second"
+
+
+@pytest.mark.parametrize("step", ["save", "faults"])
+async def test_a_store_may_be_opened_while_the_others_are_saved_or_audited(stored, step):
+    shelf = (await stored.library.pin("default")).shelf
+    (first,) = (one._index for one in shelf.projections.values())
+    usual = getattr(first, step)
+
+    async def meanwhile():
+        await stored.library.prepare("default", stored.one)
+        return await usual()
+
+    setattr(first, step, meanwhile)
+
+    await shelf.save()
+    audits = await shelf.audit()
+
+    assert audits["keywords:default"].agrees
+    assert first.saves == 1
+    assert "keywords:second" in shelf.projections
