@@ -205,10 +205,10 @@ class Library:
             if found:
                 self._ready.pop(found.shelf.workspace.uid, None)
                 found.postponed = 0
-                found.shelf.count_all()
                 left = set(found.shelf.projections) - set(roles_of(found.shelf.workspace.config))
                 if found.shelf.generation == found.shelf.workspace.config.generation:
                     await found.shelf.release(left)
+                    found.shelf.count_all()
             beside = self._beside.get(name)
             if beside and found and beside.shelf.generation != found.config.generation:
                 del self._beside[name]

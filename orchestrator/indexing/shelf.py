@@ -138,10 +138,11 @@ class Shelf:
         self.target, self.counted = None, None
 
     async def release(self, roles: Collection[str]) -> None:
-        """Close these projections now."""
+        """Read from these projections no more, from now on, and close them."""
+        released = [self.projections.pop(role) for role in roles]
         async with self._following:
-            for role in roles:
-                await self.projections.pop(role).release()
+            for one in released:
+                await one.release()
 
     def _counts(self, role: str) -> bool:
         return self.counted is None or role in self.counted

@@ -261,3 +261,23 @@ async def test_a_store_may_be_opened_while_the_others_are_saved_or_audited(store
     assert audits["keywords:default"].agrees
     assert first.saves == 1
     assert "keywords:second" in shelf.projections
+
+
+async def test_what_was_only_half_filled_holds_nobody_back_while_it_is_let_go(stored):
+    before = await stored.library.pin("default")
+    shelf, _ = await stored.library.prepare("default", stored.one)
+    shelf.projections["keywords:second"]._index.gate = gate = asyncio.Event()
+    filling = asyncio.create_task(shelf.catch_up())
+    del stored.catalog.reindexed[UID]
+
+    letting_go = asyncio.create_task(
+        stored.library.let_go("default", lambda config: {f"keywords:{config.keywords}"})
+    )
+    await asyncio.sleep(0.01)
+    during = await stored.library.pin("default")
+    gate.set()
+    await asyncio.gather(filling, letting_go)
+
+    assert during.revision == before.revision == 1
+    assert shelf.projections.keys() == {"keywords:default"}
+    assert stored.library.preparing() == {}
