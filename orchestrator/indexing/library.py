@@ -311,11 +311,26 @@ class Library:
             await self._close_beside(name)
             return await self._opened(name)
         if found.configured != workspace.config_version:
-            found.shelf.count_all()
-            await self._opener(found.shelf, found.stack)
-            await self._catch_up(found.shelf)
+            await self._adopted(found, workspace)
             found.configured, found.config = workspace.config_version, workspace.config
         return found
+
+    async def _adopted(self, found: _Open, workspace: Workspace) -> None:
+        """Open and fill what the configuration needs; what is filled beside goes on in steps."""
+        shelf, target = found.shelf, found.shelf.target
+        known = set(shelf.projections)
+        if target is None or workspace.config.footing != found.config.footing:
+            shelf.count_all()
+        shelf.target = None
+        await self._opener(shelf, found.stack)
+        needed = shelf.projections.keys() - known
+        shelf.count_also(needed)
+        if shelf.counted is None or needed:
+            await self._catch_up(shelf)
+        if target and shelf.counted is not None:
+            shelf.target = workspace.config.on(target.footing)
+            await self._opener(shelf, found.stack)
+            shelf.wake()
 
     async def _swapped(self, name: str, found: _Open) -> _Open:
         """What was prepared beside serves from now on, and what served is kept beside."""

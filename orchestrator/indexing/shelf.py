@@ -133,6 +133,11 @@ class Shelf:
         coming = [p for role, p in self.projections.items() if not self._counts(role)]
         return min((one.share(self.roster) for one in coming), default=1.0)
 
+    def count_also(self, roles: Collection[str]) -> None:
+        """Let these count, which readers need from now on, beside those that do already."""
+        if self.counted is not None:
+            self.counted |= frozenset(roles)
+
     def count_all(self) -> None:
         """Let what was prepared count."""
         self.target, self.counted = None, None

@@ -10,8 +10,9 @@ import pytest
 from orchestrator.domain.errors import Conflict
 from orchestrator.domain.identity import Scope
 from orchestrator.domain.reindexing import Models, Reindexing, State
-from tests.unit.fakes import NOW
-from tests.unit.indexing.test_library import Stage
+from orchestrator.indexing.projection import Projection
+from tests.unit.fakes import NOW, FakeIndex, numbered
+from tests.unit.indexing.test_library import Openings, Stage
 
 UID = "uid of default"
 
@@ -45,6 +46,16 @@ class Reindexed(Stage):
     async def seen(self):
         moment = await self.library.pin("default")
         return moment.shelf.roster.select(Scope("default", revision=moment.revision)).ids.tolist()
+
+
+class Needing(Openings):
+    """Opens another index for each depth, too."""
+
+    async def __call__(self, shelf, stack):
+        role = f"{shelf.wanted.vectors}, {shelf.wanted.depth}"
+        if role not in shelf.projections:
+            self.indexes.append(FakeIndex())
+            shelf.projections[role] = Projection(self.indexes[-1], numbered)
 
 
 @pytest.fixture
@@ -281,3 +292,34 @@ async def test_what_was_only_half_filled_holds_nobody_back_while_it_is_let_go(st
     assert during.revision == before.revision == 1
     assert shelf.projections.keys() == {"keywords:default"}
     assert stored.library.preparing() == {}
+
+
+async def test_new_search_settings_do_not_wait_for_a_store_that_is_being_filled(stored):
+    await stored.library.pin("default")
+    shelf, _ = await stored.library.prepare("default", stored.one)
+    shelf.projections["keywords:second"]._index.gate = asyncio.Event()
+    stored.catalog.configure("default", depth=7)
+    stored.end_lease()
+
+    async with asyncio.timeout(5):
+        moment = await stored.library.pin("default")
+
+    assert (moment.workspace.config.depth, moment.revision) == (7, 1)
+    assert (shelf.wanted.depth, shelf.wanted.keywords) == (7, "second")
+    assert shelf.share() == 0.0
+
+
+async def test_what_new_search_settings_need_is_open_and_full_while_a_store_is_filled():
+    stage = Reindexed(vectors="second")
+    stage.library._opener = stage.openings = Needing()
+    await stage.library.pin("default")
+    shelf, _ = await stage.library.prepare("default", stage.one)
+    stage.catalog.configure("default", depth=7)
+    stage.end_lease()
+
+    moment = await stage.library.pin("default")
+
+    revisions = {role: one.revision for role, one in shelf.projections.items()}
+    assert moment.revision == revisions["default, 7"] == 1
+    assert revisions.keys() == {"default, 100", "second, 100", "default, 7", "second, 7"}
+    assert shelf.counted == {"default, 100", "default, 7"}
