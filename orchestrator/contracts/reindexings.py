@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from orchestrator.contracts.clerk import MODEL, Clerk, in_pieces, vectors_of
@@ -147,6 +148,27 @@ class ReindexingsContract:
         progress = await catalog.reindexings.latest(clerk.uid)
         assert progress
         assert (progress.documents, progress.behind) == (1, 0)
+
+    @pytest.mark.parametrize(
+        ("old", "new", "indexed"),
+        [
+            ("a b", "c d e", ["a\nb", "b\na", "c", "d", "e"]),
+            ("a b c", "d e", ["a", "b", "c", "d\ne", "e\nd"]),
+        ],
+    )
+    async def test_what_is_indexed_of_a_short_document_depends_on_no_other_footing(
+        self, catalog: Catalog, clerk: Clerk, old: str, new: str, indexed: list[str]
+    ) -> None:
+        await clerk.keep(*old.split())
+        one = await self.begun(catalog, clerk)
+        await fill(catalog, one, *new.split())
+        ids = np.array(sorted(row.chunk_id for row in (await clerk.since(0)).rows), np.int64)
+
+        before = [texts async for _, texts in catalog.chunks.texts(ids, whole=2)]
+        assert await catalog.reindexings.switch(one)
+        after = [texts async for _, texts in catalog.chunks.texts(ids, whole=2)]
+
+        assert before == after == [[f"Refund policy\nDelays\n{words}" for words in indexed]]
 
     async def test_an_edition_of_what_readers_no_longer_see_is_left_out(
         self, catalog: Catalog, clerk: Clerk
