@@ -34,6 +34,10 @@ from orchestrator.ports.catalog.reindexings import Edition, Lagging
 
 HOLD_S: Final = 5.0
 """So long publications wait after a switch was tried that had to catch up first."""
+UNHELD_S: Final = 12 * HOLD_S
+"""So long they go on after they waited, whatever is tried: what lags may be stuck."""
+HELD_FOR: Final = 1_000
+"""For more documents than these publications do not wait: so many do not catch up meanwhile."""
 ERASED: Final = 2_000
 """Chunks, and vectors, that are erased in one transaction."""
 
@@ -203,13 +207,12 @@ class SqlReindexings:
             now = await _by_id(connection, one.id)
             if now.state is not one.state or now.ended_at is not None:
                 return None
-            if one.copies and (await connection.execute(_lagging(one).limit(1))).first():
-                await connection.execute(
-                    update(reindexings)
-                    .where(reindexings.c.id == one.id)
-                    .values(held_until=time.time() + HOLD_S)
-                )
-                return None
+            if one.copies:
+                some = await connection.execute(_lagging(one).limit(HELD_FOR + 1))
+                if behind := len(some.all()):
+                    if behind <= HELD_FOR:
+                        await _hold(connection, one)
+                    return None
             return await _switch(connection, one)
 
     async def unerased(self, *, seconds: float) -> Sequence[Reindexing]:
@@ -326,6 +329,16 @@ async def _publish(connection: AsyncConnection, one: Reindexing, edition: Editio
     )
     if edition.pieces:
         await connection.execute(insert(chunks), rows_of(one.workspace, edition, revision))
+
+
+async def _hold(connection: AsyncConnection, one: Reindexing) -> None:
+    """Let publications wait, unless they do or did a short while ago."""
+    now = time.time()
+    await connection.execute(
+        update(reindexings)
+        .where(reindexings.c.id == one.id, reindexings.c.held_until < now - UNHELD_S)
+        .values(held_until=now + HOLD_S)
+    )
 
 
 async def _switch(connection: AsyncConnection, one: Reindexing) -> Workspace:
