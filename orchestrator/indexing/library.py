@@ -182,8 +182,9 @@ class Library:
                 found.postponed = 0
 
     def is_retiring(self, uid: str) -> bool:
-        """Whether something of the workspace is still open only for those who read there."""
-        return any(one.shelf.workspace.uid == uid for one in self._retiring.values())
+        """Whether something of the workspace that does not serve any more is still read from."""
+        late = [one for name, one in self._open.items() if self._late(name, one)]
+        return any(one.shelf.workspace.uid == uid for one in [*late, *self._retiring.values()])
 
     def preparing(self) -> Mapping[str, str]:
         """The workspaces of which something is kept beside what serves: names by uid."""
@@ -198,11 +199,16 @@ class Library:
     ) -> None:
         """Close what is kept beside, and the projections that the configuration does not name.
 
-        The caller knows that nobody reads there any more.
+        The caller knows that no other process reads there any more. Where this one still does,
+        readers go over first, when what is to serve is filled here.
         """
         async with self._opening:
             found = self._open.get(name)
             if found:
+                await found.shelf.refresh()
+                if late := self._late(name, found):
+                    await self._go_over(name, late)
+                    return
                 self._ready.pop(found.shelf.workspace.uid, None)
                 found.postponed = 0
                 left = set(found.shelf.projections) - set(roles_of(found.shelf.workspace.config))
@@ -214,6 +220,26 @@ class Library:
                 del self._beside[name]
                 self._drop(beside.shelf.roster.ids)
                 await _close(beside)
+
+    def _late(self, name: str, found: _Open) -> Shelf | None:
+        """Where that which is to serve is filled here, while readers are on what served before."""
+        footing, beside = found.shelf.workspace.config.footing, self._beside.get(name)
+        if footing == found.config.footing:
+            return None
+        if beside and beside.shelf.generation == footing.generation:
+            return beside.shelf
+        target = found.shelf.target
+        return found.shelf if target and target.footing == footing else None
+
+    async def _go_over(self, name: str, late: Shelf) -> None:
+        """Let readers go over, if all is filled; who reads there still is left to finish."""
+        await late.refresh()
+        if not late.prepared:
+            return
+        self.make_ready(late, late.workspace.config.footing)
+        now = await self._reconfigured(name)
+        if now.shelf is late and name in self._beside:
+            self._retire_later(self._beside.pop(name))
 
     async def audit(self, name: str) -> Mapping[str, Audit]:
         """The indexes of a workspace by name, each held against the catalog."""
@@ -301,7 +327,9 @@ class Library:
             return await self._opened(name)
         workspace = found.shelf.workspace
         footing = workspace.config.footing
-        if footing != found.config.footing and await self._catalog.reindexings.of(workspace.uid):
+        if footing != found.config.footing and (
+            self._late(name, found) or await self._catalog.reindexings.of(workspace.uid)
+        ):
             if not self.is_ready(found, footing):
                 found.postponed = workspace.config_version
                 return found

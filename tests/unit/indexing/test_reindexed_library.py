@@ -43,6 +43,13 @@ class Reindexed(Stage):
         await shelf.catch_up()
         return shelf, footing
 
+    async def let_go(self):
+        await self.library.let_go("default", lambda config: {f"keywords:{config.keywords}"})
+
+    @property
+    def retiring(self):
+        return self.library.is_retiring(UID)
+
     async def seen(self):
         moment = await self.library.pin("default")
         return moment.shelf.roster.select(Scope("default", revision=moment.revision)).ids.tolist()
@@ -183,7 +190,7 @@ async def test_what_is_let_go_is_closed_and_what_serves_is_not(copied):
     del copied.catalog.reindexed[UID]
     assert copied.library.preparing() == {UID: "default"}
 
-    await copied.library.let_go("default", lambda config: {f"keywords:{config.keywords}"})
+    await copied.let_go()
 
     assert copied.openings.closed == [copied.openings.indexes[0]]
     assert copied.library.preparing() == {}
@@ -197,9 +204,50 @@ async def test_a_process_that_never_prepared_opens_the_footing_once_the_other_is
     await copied.library.pin("default")
     del copied.catalog.reindexed[UID]
 
-    await copied.library.let_go("default", lambda config: {f"keywords:{config.keywords}"})
+    await copied.let_go()
 
     assert await copied.seen() == [2, 3]
+
+
+async def test_a_process_that_is_late_goes_on_preparing_and_goes_over_when_it_is_done(copied):
+    await copied.library.pin("default")
+    copied.catalog.publish("default", "ol", "d", generation=2)
+    shelf, _ = await copied.library.prepare("default", copied.one)
+    copied.switch(copied.one.after)
+    del copied.catalog.reindexed[UID]
+
+    await copied.let_go()
+    early, opened, waited = await copied.seen(), len(copied.openings.indexes), copied.retiring
+    await shelf.catch_up()
+    await copied.let_go()
+    moment = await copied.library.pin("default")
+
+    assert (early, opened, waited) == ([1], 2, True)
+    assert (moment.shelf, await copied.seen()) == (shelf, [2, 3])
+    assert len(copied.openings.indexes) == 2
+    assert copied.openings.closed == []  # who read there is left to finish
+    assert copied.retiring
+    await copied.let_go()
+    assert copied.library.preparing() == {}
+
+
+async def test_a_process_that_is_late_reads_on_from_the_store_before_till_the_other_is_full(stored):
+    await stored.library.pin("default")
+    shelf, _ = await stored.library.prepare("default", stored.one)
+    stored.switch(stored.one.after)
+    del stored.catalog.reindexed[UID]
+
+    await stored.let_go()
+    early = await stored.library.pin("default")
+    await shelf.catch_up()
+    await stored.let_go()
+    late = await stored.library.pin("default")
+
+    assert (early.workspace.config.keywords, early.revision) == ("default", 1)
+    assert (late.workspace.config.keywords, late.revision) == ("second", 2)
+    await stored.let_go()
+    assert shelf.projections.keys() == {"keywords:second"}
+    assert stored.library.preparing() == {}
 
 
 async def test_what_is_beside_is_followed_and_closed_with_the_library():
@@ -281,9 +329,7 @@ async def test_what_was_only_half_filled_holds_nobody_back_while_it_is_let_go(st
     filling = asyncio.create_task(shelf.catch_up())
     del stored.catalog.reindexed[UID]
 
-    letting_go = asyncio.create_task(
-        stored.library.let_go("default", lambda config: {f"keywords:{config.keywords}"})
-    )
+    letting_go = asyncio.create_task(stored.let_go())
     await asyncio.sleep(0.01)
     during = await stored.library.pin("default")
     gate.set()
