@@ -100,17 +100,20 @@ class Shelf:
             Unavailable: when one of them does not answer, after all others were brought there.
         """
         async with self._following:
-            behind = {role: one for role, one in self.projections.items() if self._behind(one)}
-            outcomes = await asyncio.gather(
-                *(
-                    one.catch_up(self.roster, most=None if self._counts(role) else STEP)
-                    for role, one in behind.items()
-                ),
-                return_exceptions=True,
-            )
-            if False in outcomes:
-                self._moved.set()
-            self._forget()
+            await self._catch_up()
+
+    async def _catch_up(self) -> None:
+        behind = {role: one for role, one in self.projections.items() if self._behind(one)}
+        outcomes = await asyncio.gather(
+            *(
+                one.catch_up(self.roster, most=None if self._counts(role) else STEP)
+                for role, one in behind.items()
+            ),
+            return_exceptions=True,
+        )
+        if False in outcomes:
+            self._moved.set()
+        self._forget()
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
                 raise outcome
@@ -178,12 +181,16 @@ class Shelf:
                 await projection.save()
 
     async def audit(self) -> Mapping[str, Audit]:
-        """Every projection held against the catalog as it is now, while none of them changes."""
+        """What readers read from, held against the catalog as it is now, while none changes."""
         await self.refresh()
-        await self.catch_up()
         async with self._following:
-            every = list(self.projections.items())
-            return {name: await one.audit(self.roster) for name, one in every}
+            revision = -1
+            while revision != self.roster.revision:  # a request may see a change meanwhile
+                revision = self.roster.revision
+                await self._catch_up()
+            wanted = self.roster.ids
+            every = [one for one in self.projections.items() if self._counts(one[0])]
+            return {role: await one.audit(wanted) for role, one in every}
 
     async def close(self) -> None:
         """Save what has changed; whoever still reads is told that the indexes are closed."""

@@ -340,6 +340,34 @@ async def test_what_was_only_half_filled_holds_nobody_back_while_it_is_let_go(st
     assert stored.library.preparing() == {}
 
 
+@pytest.mark.parametrize("step", ["held", "apply"])
+async def test_what_is_published_during_an_audit_is_not_missing(copied, step):
+    shelf = (await copied.library.pin("default")).shelf
+    index = shelf.projections["keywords:default"]._index
+    usual, coming = getattr(index, step), ["one", "more"]
+
+    async def meanwhile(*given, **named):
+        done = await usual(*given, **named)
+        if coming:
+            copied.catalog.publish("default", coming.pop())
+            await shelf.refresh()
+        return done
+
+    setattr(index, step, meanwhile)
+    copied.catalog.publish("default", "new")
+
+    (audit,) = (await shelf.audit()).values()
+
+    assert audit.agrees
+
+
+async def test_what_is_being_filled_is_not_audited(stored):
+    await stored.library.pin("default")
+    await stored.library.prepare("default", stored.one)
+
+    assert (await stored.library.audit("default")).keys() == {"keywords:default"}
+
+
 async def test_new_search_settings_do_not_wait_for_a_store_that_is_being_filled(stored):
     await stored.library.pin("default")
     shelf, _ = await stored.library.prepare("default", stored.one)
