@@ -135,14 +135,22 @@ class Library:
         return found
 
     async def settle(self, name: str) -> None:
-        """Return when everything published so far can be found by this process."""
+        """Return when everything published so far can be found by this process.
+
+        What was deleted is then left nowhere else, either: beside what serves, or where only
+        those read who read there before.
+        """
         shelf = await self.shelf(name)
         await shelf.refresh()
         await shelf.catch_up()
-        if beside := self._beside.get(name):  # what was deleted must not be left there, either
-            await beside.shelf.refresh()
-            await beside.shelf.catch_up()
-            await beside.shelf.save()
+        others = [self._beside[name]] if name in self._beside else []
+        others += [old for task, old in self._retiring.items() if not task.done()]
+        for other in [
+            one.shelf for one in others if one.shelf.workspace.uid == shelf.workspace.uid
+        ]:
+            await other.refresh()
+            await other.catch_up()
+            await other.save()
 
     async def prepare(self, name: str, one: Reindexing) -> tuple[Shelf, Footing]:
         """Where the footing of the two that this process does not serve is built, and which it is.

@@ -158,6 +158,20 @@ async def test_a_deletion_that_is_settled_is_gone_from_both_footings(copied):
     assert index.saves == 1
 
 
+async def test_a_deletion_that_is_settled_is_gone_from_where_only_earlier_readers_are(copied):
+    await copied.library.pin("default")
+    copied.persists = True
+    await copied.library.reopen()
+    copied.catalog.delete("default", 1)
+
+    await copied.library.settle("default")
+
+    before, _ = copied.openings.indexes
+    assert copied.retiring
+    assert before.ids == set()
+    assert before.saves == 1
+
+
 async def test_another_store_is_filled_beside_and_does_not_hold_readers_back(stored):
     before = await stored.library.pin("default")
     shelf, _ = await stored.library.prepare("default", stored.one)
