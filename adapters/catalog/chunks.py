@@ -8,7 +8,17 @@ from functools import cache
 from typing import Any, Final
 
 import numpy as np
-from sqlalchemy import JSON, BigInteger, Select, bindparam, cast, literal_column, select
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    ColumnElement,
+    Select,
+    and_,
+    bindparam,
+    cast,
+    literal_column,
+    select,
+)
 
 from adapters.catalog.database import Database, elements, insert_new
 from adapters.catalog.schema import chunks, documents, vectors, versions
@@ -91,27 +101,28 @@ class SqlChunks:
 
 @cache
 def _others(whole: int) -> Select[Any]:
-    """The texts beside each chunk of the ids, where its version has at most `whole` chunks."""
-    other = chunks.alias("other")
+    """The texts beside each chunk of the ids, where at most `whole` were published together."""
+    other, beyond = chunks.alias("other"), chunks.alias("beyond")
+    more = select(beyond.c.id).where(_together(beyond)).correlate(chunks)
+    more = more.limit(literal_column("1")).offset(literal_column(str(whole)))
     return (
         select(chunks.c.id, other.c.text)
         .select_from(chunks)
-        .join(
-            versions,
-            (versions.c.document_id == chunks.c.document_id)
-            & (versions.c.number == chunks.c.version)
-            & versions.c.chunks.between(literal_column("2"), literal_column(str(whole))),
-        )
-        .join(
-            other,
-            (other.c.document_id == chunks.c.document_id)
-            & (other.c.version == chunks.c.version)
-            & (other.c.generation == chunks.c.generation)
-            & (other.c.id != chunks.c.id),
-        )
+        .join(other, _together(other) & (other.c.id != chunks.c.id))
         .where(chunks.c.id.in_(select(cast(_IDS.c.value, BigInteger))))
         .where(chunks.c.asked.is_(False), other.c.asked.is_(False))
+        .where(~more.exists())
         .order_by(other.c.id)
+    )
+
+
+def _together(other: Any) -> ColumnElement[bool]:
+    """Whether the other chunk is of the same document, cut in the same way at the same time."""
+    return and_(
+        other.c.workspace == chunks.c.workspace,
+        other.c.document_id == chunks.c.document_id,
+        other.c.generation == chunks.c.generation,
+        other.c.added == chunks.c.added,
     )
 
 

@@ -34,6 +34,10 @@ from orchestrator.ports.catalog.reindexings import Edition, Lagging
 
 HOLD_S: Final = 5.0
 """So long publications wait after a switch was tried that had to catch up first."""
+UNHELD_S: Final = 12 * HOLD_S
+"""So long they go on after they waited, whatever is tried: what lags may be stuck."""
+HELD_FOR: Final = 1_000
+"""For more documents than these publications do not wait: so many do not catch up meanwhile."""
 ERASED: Final = 2_000
 """Chunks, and vectors, that are erased in one transaction."""
 
@@ -203,13 +207,12 @@ class SqlReindexings:
             now = await _by_id(connection, one.id)
             if now.state is not one.state or now.ended_at is not None:
                 return None
-            if one.copies and (await connection.execute(_lagging(one).limit(1))).first():
-                await connection.execute(
-                    update(reindexings)
-                    .where(reindexings.c.id == one.id)
-                    .values(held_until=time.time() + HOLD_S)
-                )
-                return None
+            if one.copies:
+                some = await connection.execute(_lagging(one).limit(HELD_FOR + 1))
+                if behind := len(some.all()):
+                    if behind <= HELD_FOR:
+                        await _hold(connection, one)
+                    return None
             return await _switch(connection, one)
 
     async def unerased(self, *, seconds: float) -> Sequence[Reindexing]:
@@ -239,7 +242,7 @@ class SqlReindexings:
                 connection, chunks.c.id.in_(some.limit(ERASED).scalar_subquery())
             ):
                 return erased
-            if one.models.before == one.models.after:
+            if one.model in await _in_use(connection, one.workspace):
                 return 0
             return await _erase_vectors(connection, one)
 
@@ -328,6 +331,16 @@ async def _publish(connection: AsyncConnection, one: Reindexing, edition: Editio
         await connection.execute(insert(chunks), rows_of(one.workspace, edition, revision))
 
 
+async def _hold(connection: AsyncConnection, one: Reindexing) -> None:
+    """Let publications wait, unless they do or did a short while ago."""
+    now = time.time()
+    await connection.execute(
+        update(reindexings)
+        .where(reindexings.c.id == one.id, reindexings.c.held_until < now - UNHELD_S)
+        .values(held_until=now + HOLD_S)
+    )
+
+
 async def _switch(connection: AsyncConnection, one: Reindexing) -> Workspace:
     now = await current(connection, one.workspace)
     moved = await next_version(connection, now, now.config.on(one.beside))
@@ -368,6 +381,23 @@ async def _recount(connection: AsyncConnection, workspace: str, generation: int)
         .where(versions.c.status == "indexed")
         .values(chunks=counted(versions.c.document_id, versions.c.number))
     )
+
+
+async def _in_use(connection: AsyncConnection, workspace: str) -> Collection[str]:
+    """The model that serves the workspace; of a re-indexing that is open, both."""
+    query = (
+        select(reindexings)
+        .where(reindexings.c.workspace == workspace)
+        .order_by(_OPEN.desc(), reindexings.c.created_at.desc())
+        .limit(1)
+    )
+    row = (await connection.execute(query)).first()
+    if row is None:  # the workspace was purged meanwhile
+        return ()
+    last = _reindexing(row)
+    if last.ended_at is None:
+        return {last.models.before, last.models.after}
+    return {last.models.after if last.serving == last.after else last.models.before}
 
 
 async def _erase_vectors(connection: AsyncConnection, one: Reindexing) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from orchestrator.contracts.clerk import MODEL, Clerk, in_pieces, vectors_of
@@ -147,6 +148,27 @@ class ReindexingsContract:
         progress = await catalog.reindexings.latest(clerk.uid)
         assert progress
         assert (progress.documents, progress.behind) == (1, 0)
+
+    @pytest.mark.parametrize(
+        ("old", "new", "indexed"),
+        [
+            ("a b", "c d e", ["a\nb", "b\na", "c", "d", "e"]),
+            ("a b c", "d e", ["a", "b", "c", "d\ne", "e\nd"]),
+        ],
+    )
+    async def test_what_is_indexed_of_a_short_document_depends_on_no_other_footing(
+        self, catalog: Catalog, clerk: Clerk, old: str, new: str, indexed: list[str]
+    ) -> None:
+        await clerk.keep(*old.split())
+        one = await self.begun(catalog, clerk)
+        await fill(catalog, one, *new.split())
+        ids = np.array(sorted(row.chunk_id for row in (await clerk.since(0)).rows), np.int64)
+
+        before = [texts async for _, texts in catalog.chunks.texts(ids, whole=2)]
+        assert await catalog.reindexings.switch(one)
+        after = [texts async for _, texts in catalog.chunks.texts(ids, whole=2)]
+
+        assert before == after == [[f"Refund policy\nDelays\n{words}" for words in indexed]]
 
     async def test_an_edition_of_what_readers_no_longer_see_is_left_out(
         self, catalog: Catalog, clerk: Clerk
@@ -331,6 +353,50 @@ class ReindexingsContract:
         assert len((await clerk.since(0)).rows) == 1
         assert await catalog.vectors.known(OTHER_MODEL, keys("o", "ld")) == frozenset()
 
+    async def test_what_a_cancelled_one_left_is_kept_where_a_later_one_uses_the_model(
+        self, catalog: Catalog, clerk: Clerk
+    ) -> None:
+        await clerk.keep("old")
+        first = await self.begun(catalog, clerk, replace(NOW, embedder="other"))
+        await fill(catalog, first, "old")
+        await catalog.reindexings.settle(first, State.CANCELLED)
+        second = await self.begun(catalog, clerk, replace(NOW, embedder="other"))
+        await fill(catalog, second, "old")
+
+        await self.cleared(catalog)
+        while_open = await catalog.vectors.known(OTHER_MODEL, keys("old"))
+        assert await catalog.reindexings.switch(second)
+        (switched,) = await catalog.reindexings.open()
+        await catalog.reindexings.settle(switched, State.CONFIRMED)
+        await self.cleared(catalog)
+
+        assert while_open == set(keys("old"))
+        assert await catalog.vectors.known(OTHER_MODEL, keys("old")) == set(keys("old"))
+        assert await catalog.vectors.known(MODEL, keys("old")) == frozenset()
+        assert {row.generation for row in (await clerk.since(0)).rows} == {3}
+
+    async def test_a_model_that_was_left_and_serves_again_keeps_its_vectors(
+        self, catalog: Catalog, clerk: Clerk
+    ) -> None:
+        await clerk.keep("old")
+        one = await self.begun(catalog, clerk, replace(NOW, embedder="other"))
+        await fill(catalog, one, "old")
+        assert await catalog.reindexings.switch(one)
+        (switched,) = await catalog.reindexings.open()
+        await catalog.reindexings.settle(switched, State.CONFIRMED)
+        back = await catalog.reindexings.begin(
+            clerk.uid, NOW, Models(OTHER_MODEL, MODEL), automatic=True
+        )
+        await fill(catalog, back, "old")
+        assert await catalog.reindexings.switch(back)
+
+        (switched,) = await catalog.reindexings.open()
+        await catalog.reindexings.settle(switched, State.CONFIRMED)
+        await self.cleared(catalog)
+
+        assert await catalog.vectors.known(MODEL, keys("old")) == set(keys("old"))
+        assert await catalog.vectors.known(OTHER_MODEL, keys("old")) == frozenset()
+
     async def test_the_old_footing_is_not_due_while_readers_may_be_on_it(
         self, catalog: Catalog, clerk: Clerk
     ) -> None:
@@ -399,6 +465,13 @@ class ReindexingsContract:
         self, catalog: Catalog, clerk: Clerk, after: object = CUT_SMALLER
     ) -> Reindexing:
         return await catalog.reindexings.begin(clerk.uid, after, MODELS, automatic=True)  # type: ignore[arg-type]  # a footing
+
+    async def cleared(self, catalog: Catalog) -> None:
+        """Erase what the ended ones left, oldest first."""
+        for due in await catalog.reindexings.unerased(seconds=-1):
+            while await catalog.reindexings.erase(due):
+                pass
+            await catalog.reindexings.erased(due)
 
     async def switched(self, catalog: Catalog, clerk: Clerk) -> Reindexing:
         """One document, `old` in one chunk before the switch, `o` and `ld` after it."""

@@ -135,14 +135,22 @@ class Library:
         return found
 
     async def settle(self, name: str) -> None:
-        """Return when everything published so far can be found by this process."""
+        """Return when everything published so far can be found by this process.
+
+        What was deleted is then left nowhere else, either: beside what serves, or where only
+        those read who read there before.
+        """
         shelf = await self.shelf(name)
         await shelf.refresh()
         await shelf.catch_up()
-        if beside := self._beside.get(name):  # what was deleted must not be left there, either
-            await beside.shelf.refresh()
-            await beside.shelf.catch_up()
-            await beside.shelf.save()
+        others = [self._beside[name]] if name in self._beside else []
+        others += [old for task, old in self._retiring.items() if not task.done()]
+        for other in [
+            one.shelf for one in others if one.shelf.workspace.uid == shelf.workspace.uid
+        ]:
+            await other.refresh()
+            await other.catch_up()
+            await other.save()
 
     async def prepare(self, name: str, one: Reindexing) -> tuple[Shelf, Footing]:
         """Where the footing of the two that this process does not serve is built, and which it is.
@@ -182,8 +190,9 @@ class Library:
                 found.postponed = 0
 
     def is_retiring(self, uid: str) -> bool:
-        """Whether something of the workspace is still open only for those who read there."""
-        return any(one.shelf.workspace.uid == uid for one in self._retiring.values())
+        """Whether something of the workspace that does not serve any more is still read from."""
+        late = [one for name, one in self._open.items() if self._late(name, one)]
+        return any(one.shelf.workspace.uid == uid for one in [*late, *self._retiring.values()])
 
     def preparing(self) -> Mapping[str, str]:
         """The workspaces of which something is kept beside what serves: names by uid."""
@@ -198,22 +207,47 @@ class Library:
     ) -> None:
         """Close what is kept beside, and the projections that the configuration does not name.
 
-        The caller knows that nobody reads there any more.
+        The caller knows that no other process reads there any more. Where this one still does,
+        readers go over first, when what is to serve is filled here.
         """
         async with self._opening:
             found = self._open.get(name)
             if found:
+                await found.shelf.refresh()
+                if late := self._late(name, found):
+                    await self._go_over(name, late)
+                    return
                 self._ready.pop(found.shelf.workspace.uid, None)
                 found.postponed = 0
-                found.shelf.count_all()
                 left = set(found.shelf.projections) - set(roles_of(found.shelf.workspace.config))
                 if found.shelf.generation == found.shelf.workspace.config.generation:
                     await found.shelf.release(left)
+                    found.shelf.count_all()
             beside = self._beside.get(name)
             if beside and found and beside.shelf.generation != found.config.generation:
                 del self._beside[name]
                 self._drop(beside.shelf.roster.ids)
                 await _close(beside)
+
+    def _late(self, name: str, found: _Open) -> Shelf | None:
+        """Where that which is to serve is filled here, while readers are on what served before."""
+        footing, beside = found.shelf.workspace.config.footing, self._beside.get(name)
+        if footing == found.config.footing:
+            return None
+        if beside and beside.shelf.generation == footing.generation:
+            return beside.shelf
+        target = found.shelf.target
+        return found.shelf if target and target.footing == footing else None
+
+    async def _go_over(self, name: str, late: Shelf) -> None:
+        """Let readers go over, if all is filled; who reads there still is left to finish."""
+        await late.refresh()
+        if not late.prepared:
+            return
+        self.make_ready(late, late.workspace.config.footing)
+        now = await self._reconfigured(name)
+        if now.shelf is late and name in self._beside:
+            self._retire_later(self._beside.pop(name))
 
     async def audit(self, name: str) -> Mapping[str, Audit]:
         """The indexes of a workspace by name, each held against the catalog."""
@@ -301,7 +335,9 @@ class Library:
             return await self._opened(name)
         workspace = found.shelf.workspace
         footing = workspace.config.footing
-        if footing != found.config.footing and await self._catalog.reindexings.of(workspace.uid):
+        if footing != found.config.footing and (
+            self._late(name, found) or await self._catalog.reindexings.of(workspace.uid)
+        ):
             if not self.is_ready(found, footing):
                 found.postponed = workspace.config_version
                 return found
@@ -311,11 +347,26 @@ class Library:
             await self._close_beside(name)
             return await self._opened(name)
         if found.configured != workspace.config_version:
-            found.shelf.count_all()
-            await self._opener(found.shelf, found.stack)
-            await self._catch_up(found.shelf)
+            await self._adopted(found, workspace)
             found.configured, found.config = workspace.config_version, workspace.config
         return found
+
+    async def _adopted(self, found: _Open, workspace: Workspace) -> None:
+        """Open and fill what the configuration needs; what is filled beside goes on in steps."""
+        shelf, target = found.shelf, found.shelf.target
+        known = set(shelf.projections)
+        if target is None or workspace.config.footing != found.config.footing:
+            shelf.count_all()
+        shelf.target = None
+        await self._opener(shelf, found.stack)
+        needed = shelf.projections.keys() - known
+        shelf.count_also(needed)
+        if shelf.counted is None or needed:
+            await self._catch_up(shelf)
+        if target and shelf.counted is not None:
+            shelf.target = workspace.config.on(target.footing)
+            await self._opener(shelf, found.stack)
+            shelf.wake()
 
     async def _swapped(self, name: str, found: _Open) -> _Open:
         """What was prepared beside serves from now on, and what served is kept beside."""

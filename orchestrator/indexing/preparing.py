@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Final, Protocol
 
 from orchestrator.domain.errors import NotFound, RagError
@@ -64,20 +64,26 @@ class Preparer:
 
     async def round(self) -> None:
         """Take every open re-indexing a step further, and clear away after the ended ones."""
-        opened = await self._catalog.reindexings.open()
-        for one in opened:
-            try:
-                await self._further(one)
-            except NotFound:  # deleted meanwhile
-                continue
-            except (RagError, OSError) as error:
-                self._observer.stumbled(one.workspace, error)
+        opened = {one.workspace: one for one in await self._catalog.reindexings.open()}
+        for uid, one in opened.items():
+            await self._try(uid, self._further(one))
         due = {one.workspace: one for one in await self._due()}
-        await self._let_go({one.workspace for one in opened}, due.keys())
+        for uid, name in self._library.preparing().items():
+            if uid not in opened:
+                await self._try(uid, self._let_go(uid, name, due))
         if self._persists():
-            for one in due.values():
-                if not self._library.is_retiring(one.workspace):
-                    await self._erase(one)
+            for uid, one in due.items():
+                if not self._library.is_retiring(uid):
+                    await self._try(uid, self._erase(one))
+
+    async def _try(self, workspace: str, step: Awaitable[None]) -> None:
+        """One workspace that cannot be helped now does not keep the others waiting."""
+        try:
+            await step
+        except NotFound:  # deleted meanwhile
+            return
+        except (RagError, OSError) as error:
+            self._observer.stumbled(workspace, error)
 
     async def _further(self, one: Reindexing) -> None:
         name = (await self._catalog.workspaces.by_uid(one.workspace)).name
@@ -117,11 +123,9 @@ class Preparer:
     async def _due(self) -> Sequence[Reindexing]:
         return await self._catalog.reindexings.unerased(seconds=READER_S)
 
-    async def _let_go(self, opened: Collection[str], due: Collection[str]) -> None:
-        """Close what nobody reads any more of workspaces whose re-indexing has ended."""
-        for uid, name in self._library.preparing().items():
-            if uid in opened or not await self._ended(uid, due):
-                continue
+    async def _let_go(self, uid: str, name: str, due: Collection[str]) -> None:
+        """Close what nobody reads any more of a workspace, if its re-indexing has ended."""
+        if await self._ended(uid, due):
             await self._library.let_go(name, self._roles_of)
             if self._persists():
                 await self._prune(uid)

@@ -208,10 +208,10 @@ class Projection(Generic[Content, Question]):
             self.down, self._held = True, None
             raise
 
-    async def audit(self, roster: Roster) -> Audit:
-        """Compare the index with the roster, and with its own checksums."""
+    async def audit(self, wanted: Ids) -> Audit:
+        """Compare the index with what it is to hold, and with its own checksums."""
         held = await self._stored()
-        missing, surplus = await asyncio.to_thread(_difference, roster.ids, held)
+        missing, surplus = await asyncio.to_thread(_difference, wanted, held)
         return Audit(len(held), len(missing), len(surplus), tuple(await self._index.faults()))
 
     async def save(self) -> None:

@@ -100,17 +100,20 @@ class Shelf:
             Unavailable: when one of them does not answer, after all others were brought there.
         """
         async with self._following:
-            behind = {role: one for role, one in self.projections.items() if self._behind(one)}
-            outcomes = await asyncio.gather(
-                *(
-                    one.catch_up(self.roster, most=None if self._counts(role) else STEP)
-                    for role, one in behind.items()
-                ),
-                return_exceptions=True,
-            )
-            if False in outcomes:
-                self._moved.set()
-            self._forget()
+            await self._catch_up()
+
+    async def _catch_up(self) -> None:
+        behind = {role: one for role, one in self.projections.items() if self._behind(one)}
+        outcomes = await asyncio.gather(
+            *(
+                one.catch_up(self.roster, most=None if self._counts(role) else STEP)
+                for role, one in behind.items()
+            ),
+            return_exceptions=True,
+        )
+        if False in outcomes:
+            self._moved.set()
+        self._forget()
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
                 raise outcome
@@ -133,15 +136,21 @@ class Shelf:
         coming = [p for role, p in self.projections.items() if not self._counts(role)]
         return min((one.share(self.roster) for one in coming), default=1.0)
 
+    def count_also(self, roles: Collection[str]) -> None:
+        """Let these count, which readers need from now on, beside those that do already."""
+        if self.counted is not None:
+            self.counted |= frozenset(roles)
+
     def count_all(self) -> None:
         """Let what was prepared count."""
         self.target, self.counted = None, None
 
     async def release(self, roles: Collection[str]) -> None:
-        """Close these projections now."""
+        """Read from these projections no more, from now on, and close them."""
+        released = [self.projections.pop(role) for role in roles]
         async with self._following:
-            for role in roles:
-                await self.projections.pop(role).release()
+            for one in released:
+                await one.release()
 
     def _counts(self, role: str) -> bool:
         return self.counted is None or role in self.counted
@@ -168,15 +177,20 @@ class Shelf:
     async def save(self) -> None:
         """Save every projection that has changed."""
         async with self._following:
-            for projection in self.projections.values():
+            for projection in list(self.projections.values()):  # more may be opened meanwhile
                 await projection.save()
 
     async def audit(self) -> Mapping[str, Audit]:
-        """Every projection held against the catalog as it is now, while none of them changes."""
+        """What readers read from, held against the catalog as it is now, while none changes."""
         await self.refresh()
-        await self.catch_up()
         async with self._following:
-            return {name: await one.audit(self.roster) for name, one in self.projections.items()}
+            revision = -1
+            while revision != self.roster.revision:  # a request may see a change meanwhile
+                revision = self.roster.revision
+                await self._catch_up()
+            wanted = self.roster.ids
+            every = [one for one in self.projections.items() if self._counts(one[0])]
+            return {role: await one.audit(wanted) for role, one in every}
 
     async def close(self) -> None:
         """Save what has changed; whoever still reads is told that the indexes are closed."""
