@@ -71,7 +71,7 @@ async def opened(s3_url: str) -> AsyncIterator[Callable[..., Awaitable[S3Blobs]]
                     region="eu-central-1",
                     access_key="id",
                     secret_key="secret",
-                    timeout_s=2,
+                    timeout_s=20,
                 )
             )
             if not bucket:
