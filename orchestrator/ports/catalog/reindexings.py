@@ -103,7 +103,8 @@ class Reindexings(Protocol):
         """Make the footing beside the one that serves: a configuration and a revision.
 
         After the switch, that is the way back, which ends it. None when a document is not yet on
-        the footing beside, or it has moved on: for a few seconds none is published then.
+        the footing beside, or it has moved on. Where few are not there yet, none is published
+        for a few seconds then, and not again for a good while, however often it is tried.
         """
         ...
 
