@@ -191,12 +191,22 @@ def test_named_backends_are_among_what_is_checked(rag, monkeypatch):
     assert one_json(rag("doctor", "--json"))["checks"]["generator 'cheap'"] == "mock"
 
 
-def test_an_interruption_is_told_and_is_exit_status_1(capsys):
+@pytest.fixture
+def heeded():
+    """An interrupt is heeded, also where tests run in the background and it is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeded")
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_is_told_and_is_exit_status_1(capsys, how):
     cleared = []
 
     async def interrupted():
         try:
-            os.kill(os.getpid(), signal.SIGINT)  # as Ctrl-C does
+            os.kill(os.getpid(), how)  # as Ctrl-C does, and whoever stops a service
             await asyncio.sleep(10)
         finally:
             cleared.append("up")
