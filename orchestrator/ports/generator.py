@@ -1,10 +1,13 @@
 """Generation: passages to an answer that cites them."""
 
-from collections.abc import AsyncIterator, Sequence
-from typing import Protocol
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Protocol, TypeVar, runtime_checkable
 
 from orchestrator.domain.answers import Outcome, Query, Token
 from orchestrator.domain.passages import Passage
+
+Piece = TypeVar("Piece")
 
 
 class Generator(Protocol):
@@ -16,3 +19,33 @@ class Generator(Protocol):
         Where the passages do not answer, `Outcome.answerable` is false and the text says so.
         """
         ...
+
+
+@runtime_checkable
+class Admitting(Protocol):
+    """What a generator also is where it may have too much to do."""
+
+    def admit(self) -> None:
+        """Return if an answer may be begun now; that it will be, nobody can promise.
+
+        Raises:
+            Unavailable: when it is known to be down.
+            Exhausted: when it has too much to do.
+        """
+        ...
+
+
+def admit(generator: Generator) -> None:
+    """Return if the generator may begin an answer now; raises what `Admitting.admit` does."""
+    if isinstance(generator, Admitting):
+        generator.admit()
+
+
+@asynccontextmanager
+async def closing(pieces: AsyncIterator[Piece]) -> AsyncGenerator[AsyncIterator[Piece]]:
+    """The pieces; at the end of the block what makes them is closed, at once, if it can be."""
+    try:
+        yield pieces
+    finally:
+        if isinstance(pieces, AsyncGenerator):
+            await pieces.aclose()
