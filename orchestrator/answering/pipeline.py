@@ -10,7 +10,7 @@ from orchestrator.answering.grounding import CitationGuard
 from orchestrator.domain.answers import Done, Event, Outcome, Query, Sources, Token
 from orchestrator.indexing.library import Library, Moment
 from orchestrator.ports.cache import Cache
-from orchestrator.ports.generator import Generator
+from orchestrator.ports.generator import Generator, admit
 from orchestrator.ports.reranker import Reranker
 from orchestrator.ports.retriever import Retriever
 
@@ -32,6 +32,7 @@ class Pipeline:
 
         Raises:
             Unavailable: when retrieval or generation is down.
+            Exhausted: when generation has too much to do.
             Conflict: when a source was deleted or withdrawn before the last event.
         """
         course = Course(query, moment, self.names)
@@ -46,6 +47,7 @@ class Pipeline:
             yield Done(course.recalled(known))
             return
 
+        admit(self.generator)
         wanted = max(query.top_k, self.rerank_depth)
         retrieval = await self.retriever.retrieve(query, limit=wanted)
         course.note(retrieval.degraded)
