@@ -21,7 +21,7 @@ class ResilienceOptions(BaseModel):
     total_s: float = Field(default=120.0, gt=0, description="for all attempts and all words")
     attempts: int = Field(default=2, ge=1, le=10, description="none after the first word")
     backoff_s: float = Field(default=0.25, gt=0, description="the first pause, doubled each time")
-    backoff_max_s: float = Field(default=5.0, gt=0, description="the longest that is waited")
+    backoff_max_s: float = Field(default=3.0, gt=0, description="the longest that is waited")
     breaker_failures: int = Field(default=5, ge=1, le=RECENT, description=f"of {RECENT} answers")
     breaker_share: float = Field(
         default=0.5, ge=0, le=1, description="of the answers in its window"
