@@ -1,22 +1,22 @@
 """Generation: passages to an answer that cites them."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from typing import Protocol, TypeVar, runtime_checkable
+from collections.abc import AsyncGenerator, Sequence
+from typing import Protocol, runtime_checkable
 
 from orchestrator.domain.answers import Outcome, Query, Token
 from orchestrator.domain.passages import Passage
-
-Piece = TypeVar("Piece")
 
 
 class Generator(Protocol):
     """Writes an answer from passages alone, citing the n-th of them as `[n]`."""
 
-    def generate(self, query: Query, passages: Sequence[Passage]) -> AsyncIterator[Token | Outcome]:
+    def generate(
+        self, query: Query, passages: Sequence[Passage]
+    ) -> AsyncGenerator[Token | Outcome]:
         """The answer in pieces, then exactly one `Outcome`.
 
         Where the passages do not answer, `Outcome.answerable` is false and the text says so.
+        Closing the generator ends what it does, at once.
         """
         ...
 
@@ -39,13 +39,3 @@ def admit(generator: Generator) -> None:
     """Return if the generator may begin an answer now; raises what `Admitting.admit` does."""
     if isinstance(generator, Admitting):
         generator.admit()
-
-
-@asynccontextmanager
-async def closing(pieces: AsyncIterator[Piece]) -> AsyncGenerator[AsyncIterator[Piece]]:
-    """The pieces; at the end of the block what makes them is closed, at once, if it can be."""
-    try:
-        yield pieces
-    finally:
-        if isinstance(pieces, AsyncGenerator):
-            await pieces.aclose()

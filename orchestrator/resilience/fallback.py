@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Final
 
 from orchestrator.domain.answers import Outcome, Query, Token
 from orchestrator.domain.errors import Exhausted, Misconfigured, TimedOut, Unavailable
 from orchestrator.domain.passages import Passage
-from orchestrator.ports.generator import Generator, closing
+from orchestrator.ports.generator import Generator
 
 PASSED_ON: Final = (Unavailable, Exhausted, TimedOut, Misconfigured)
 """What another generator may do better at; the rest is the question's own fault, or a defect."""
@@ -57,7 +58,7 @@ class FallbackGenerator:
         for link in self._links:
             shown = False
             try:
-                async with closing(link.generator.generate(query, passages)) as pieces:
+                async with aclosing(link.generator.generate(query, passages)) as pieces:
                     async for piece in pieces:
                         shown = True
                         yield _told(piece, link, passed)

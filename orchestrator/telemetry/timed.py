@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 
 from prometheus_client import Histogram
 
@@ -13,7 +14,7 @@ from orchestrator.domain.passages import Passage, Retrieval
 from orchestrator.ports.arrays import Vector, Vectors
 from orchestrator.ports.cache import Cache, CacheKey
 from orchestrator.ports.embedder import Embedder
-from orchestrator.ports.generator import Generator, admit, closing
+from orchestrator.ports.generator import Generator, admit
 from orchestrator.ports.health import Pingable
 from orchestrator.ports.reranker import Reranker
 from orchestrator.ports.retriever import Retriever
@@ -147,7 +148,7 @@ class TimedGenerator:
     ) -> AsyncGenerator[Token | Outcome]:
         """Timed."""
         spent, since, begun = 0.0, time.perf_counter(), False
-        async with closing(self._inner.generate(query, passages)) as pieces:
+        async with aclosing(self._inner.generate(query, passages)) as pieces:
             async for piece in pieces:
                 spent += time.perf_counter() - since
                 if not begun:
