@@ -21,7 +21,7 @@ from adapters.web.fetching import open_web
 from adapters.web.places import AllowedPlaces
 from orchestrator import backends
 from orchestrator.assembly import Backends
-from orchestrator.chaining import Pulse, chained
+from orchestrator.chaining import Pulse, chained, resilient
 from orchestrator.domain.errors import Misconfigured
 from orchestrator.ports.blobs import BlobStore
 from orchestrator.ports.catalog import Catalog
@@ -152,6 +152,12 @@ async def _open_backends(settings: Settings, stack: AsyncExitStack, metrics: Met
         name: TimedEmbedder(await backends.open_embedder(chosen, settings, stack), watch)
         for name, chosen in settings.named("embedder").items()
     }
+    guarded = {
+        name: resilient(await backends.open_language_model(chosen, stack), name, chosen, metrics)
+        for name, chosen in settings.named("generator").items()
+        if isinstance(chosen, options.LanguageOptions)
+    }
+    pulses = {name: pulse for name, (_, pulse) in guarded.items()}
     generators = {
         name: backends.open_generator(chosen, embedders)
         for name, chosen in settings.named("generator").items()
@@ -176,10 +182,11 @@ async def _open_backends(settings: Settings, stack: AsyncExitStack, metrics: Met
         },
         generators={
             name: TimedGenerator(one, watch, metrics.first_token_seconds)
-            for name, one in _chained(settings, generators, {}, embedders, metrics).items()
+            for name, one in _chained(settings, generators, pulses, embedders, metrics).items()
         },
         overlap=OverlapStore() if mocked else None,
         rewriters={name: one for name, one in generators.items() if isinstance(one, Rewriter)},
+        pulses=pulses,
     )
 
 
