@@ -35,6 +35,7 @@ from orchestrator.ports.cache import Cache
 from orchestrator.ports.catalog import Catalog
 from orchestrator.ports.embedder import Embedder
 from orchestrator.ports.generator import Generator
+from orchestrator.ports.health import Pingable
 from orchestrator.ports.indexes import IndexKey, KeywordStore, VectorStore
 from orchestrator.ports.reranker import Reranker
 from orchestrator.ports.retriever import Retriever
@@ -56,7 +57,8 @@ KEPT: Final = 1024
 class Backends:
     """Every open backend by its name; `overlap` is the mock retriever's own index.
 
-    `rewriters` are those of the generators that are language models.
+    `rewriters` are those of the generators that are language models, `pulses` tell whether they
+    can be asked.
     """
 
     caches: Mapping[str, Cache]
@@ -67,6 +69,7 @@ class Backends:
     generators: Mapping[str, Generator]
     overlap: KeywordStore | None
     rewriters: Mapping[str, Rewriter] = field(default_factory=dict)
+    pulses: Mapping[str, Pingable] = field(default_factory=dict)
 
 
 class Assembly:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from orchestrator.answering.course import Course, Names, as_source
@@ -10,7 +11,7 @@ from orchestrator.answering.grounding import CitationGuard
 from orchestrator.domain.answers import Done, Event, Outcome, Query, Sources, Token
 from orchestrator.indexing.library import Library, Moment
 from orchestrator.ports.cache import Cache
-from orchestrator.ports.generator import Generator
+from orchestrator.ports.generator import Generator, admit
 from orchestrator.ports.reranker import Reranker
 from orchestrator.ports.retriever import Retriever
 
@@ -32,6 +33,7 @@ class Pipeline:
 
         Raises:
             Unavailable: when retrieval or generation is down.
+            Exhausted: when generation has too much to do.
             Conflict: when a source was deleted or withdrawn before the last event.
         """
         course = Course(query, moment, self.names)
@@ -46,6 +48,7 @@ class Pipeline:
             yield Done(course.recalled(known))
             return
 
+        admit(self.generator)
         wanted = max(query.top_k, self.rerank_depth)
         retrieval = await self.retriever.retrieve(query, limit=wanted)
         course.note(retrieval.degraded)
@@ -59,12 +62,13 @@ class Pipeline:
         sources = tuple(as_source(passage) for passage in passages)
         yield Sources(sources)
         guard, text, outcome = CitationGuard(len(passages)), "", Outcome(answerable=False)
-        async for piece in self.generator.generate(query, passages):
-            if isinstance(piece, Outcome):
-                outcome = piece
-            elif shown := guard.admit(piece.text):
-                text += shown
-                yield Token(shown)
+        async with aclosing(self.generator.generate(query, passages)) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, Outcome):
+                    outcome = piece
+                elif shown := guard.admit(piece.text):
+                    text += shown
+                    yield Token(shown)
         if rest := guard.finish():
             text += rest
             yield Token(rest)

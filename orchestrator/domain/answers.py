@@ -80,10 +80,12 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens that a model read and wrote."""
+    """Tokens that a model read and wrote, and what they cost where its prices are known."""
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    model: str = ""
+    cost: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,11 +136,15 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A generator's last word: whether the passages answered, the cost, and what it did without."""
+    """A generator's last word: whether the passages answered, the cost, and what it did without.
+
+    `generator` is the kind that answered, where another was asked first.
+    """
 
     answerable: bool
     usage: Usage = Usage()
     degraded: tuple[str, ...] = ()
+    generator: str = ""
 
 
 @dataclass(frozen=True, slots=True)
