@@ -11,7 +11,9 @@ from typing import Any, Final
 from orchestrator.answering.asking import UnderstandingRetriever
 from orchestrator.answering.course import Names
 from orchestrator.answering.explaining import Words
+from orchestrator.answering.packing import Packer
 from orchestrator.answering.pipeline import Pipeline
+from orchestrator.answering.prompts import prompts
 from orchestrator.answering.reaching import ReachingRetriever
 from orchestrator.answering.reranking import ConditionalReranker
 from orchestrator.answering.retrieval import (
@@ -26,7 +28,7 @@ from orchestrator.answering.spelling import Spelling
 from orchestrator.domain.errors import Conflict, Rejected
 from orchestrator.domain.identity import Scope
 from orchestrator.domain.passages import Candidate, Passage
-from orchestrator.domain.workspaces import TRIED, Reach, WorkspaceConfig
+from orchestrator.domain.workspaces import TRIED, Prompting, Reach, WorkspaceConfig
 from orchestrator.evaluation.replaying import RememberingEmbedder
 from orchestrator.indexing.library import Library, Moment
 from orchestrator.indexing.projection import Projection, Source
@@ -36,6 +38,7 @@ from orchestrator.ports.catalog import Catalog
 from orchestrator.ports.embedder import Embedder
 from orchestrator.ports.generator import Generator
 from orchestrator.ports.indexes import IndexKey, KeywordStore, VectorStore
+from orchestrator.ports.measured import Measured
 from orchestrator.ports.reranker import Reranker
 from orchestrator.ports.retriever import Retriever
 from orchestrator.ports.rewriter import Rewriter
@@ -56,7 +59,7 @@ KEPT: Final = 1024
 class Backends:
     """Every open backend by its name; `overlap` is the mock retriever's own index.
 
-    `rewriters` are those of the generators that are language models.
+    `rewriters` and `measured` are those of the generators that are language models.
     """
 
     caches: Mapping[str, Cache]
@@ -67,6 +70,7 @@ class Backends:
     generators: Mapping[str, Generator]
     overlap: KeywordStore | None
     rewriters: Mapping[str, Rewriter] = field(default_factory=dict)
+    measured: Mapping[str, Measured] = field(default_factory=dict)
 
 
 class Assembly:
@@ -112,6 +116,7 @@ class Assembly:
                 )
         if config.understanding.spelling:
             self._check_spelling(config)
+        _check_prompting(config.prompting)
         if config.understanding.rewrites and config.generator not in self._backends.rewriters:
             raise Rejected(
                 f"generator '{config.generator}' is no language model: it can neither paraphrase "
@@ -251,6 +256,7 @@ class Assembly:
             reranker=self._reranker(config),
             generator=self._backends.generators[config.generator],
             rerank_depth=getattr(reranking, "depth", 0),
+            packer=Packer(self._backends.measured.get(config.generator)),
         )
 
     def _reranker(self, config: WorkspaceConfig) -> Reranker:
@@ -259,6 +265,16 @@ class Assembly:
         if margin is None or self._settings.named("reranker")[config.reranker].kind == "none":
             return inner
         return ConditionalReranker(inner, margin=margin, skipped=self._metrics.rerank_skipped.inc)
+
+
+def _check_prompting(how: Prompting) -> None:
+    if missing := prompts().missing(how):
+        known = [str(one) for one in prompts() if one.refusal]
+        raise Rejected(
+            f"there is no prompt '{missing[0]}'{did_you_mean(missing[0], known)}",
+            code="unknown_prompt",
+            field="config.prompting",
+        )
 
 
 async def _near(

@@ -23,6 +23,7 @@ from orchestrator.assembly import Backends
 from orchestrator.domain.errors import Misconfigured
 from orchestrator.ports.blobs import BlobStore
 from orchestrator.ports.catalog import Catalog
+from orchestrator.ports.measured import Measured
 from orchestrator.ports.queue import Queue
 from orchestrator.ports.rewriter import Rewriter
 from orchestrator.ports.scanner import Scanner
@@ -172,6 +173,7 @@ async def _open_backends(settings: Settings, stack: AsyncExitStack, metrics: Met
         generators={name: TimedGenerator(one, watch) for name, one in generators.items()},
         overlap=OverlapStore() if mocked else None,
         rewriters={name: one for name, one in generators.items() if isinstance(one, Rewriter)},
+        measured={name: one for name, one in generators.items() if isinstance(one, Measured)},
     )
 
 

@@ -1,4 +1,4 @@
-"""The pipeline: cache, retrieve, rerank, generate, check, remember, answer."""
+"""The pipeline: cache, retrieve, rerank, pack, generate, check, remember, answer."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from orchestrator.answering.course import Course, Names, as_source
 from orchestrator.answering.grounding import CitationGuard
+from orchestrator.answering.packing import Packer
 from orchestrator.domain.answers import Done, Event, Outcome, Query, Sources, Token
 from orchestrator.indexing.library import Library, Moment
 from orchestrator.ports.cache import Cache
@@ -24,6 +25,7 @@ class Pipeline:
     cache: Cache
     retriever: Retriever
     reranker: Reranker
+    packer: Packer
     generator: Generator
     rerank_depth: int
 
@@ -32,6 +34,7 @@ class Pipeline:
 
         Raises:
             Unavailable: when retrieval or generation is down.
+            TooLarge: when the question leaves no room for passages.
             Conflict: when a source was deleted or withdrawn before the last event.
         """
         course = Course(query, moment, self.names)
@@ -54,7 +57,8 @@ class Pipeline:
         passages = retrieval.passages
         with course.degrading("reranker"):
             passages = await self.reranker.rerank(query, passages, limit=query.top_k)
-        passages = passages[: query.top_k]
+        packed = await self.packer.pack(query, passages[: query.top_k])
+        course.packing, passages = packed.trace, packed.passages
 
         sources = tuple(as_source(passage) for passage in passages)
         yield Sources(sources)
@@ -70,7 +74,7 @@ class Pipeline:
             yield Token(rest)
         course.note(outcome.degraded)
 
-        await self.library.confirm(moment, passages, query.scope)
+        await self.library.confirm(moment, packed.used, query.scope)
         answer = course.answer(text, outcome, sources, guard)
         if course.whole:
             with course.degrading("cache"):
