@@ -35,6 +35,7 @@ from orchestrator.telemetry.timed import (
     TimedCache,
     TimedEmbedder,
     TimedGenerator,
+    TimedMeasured,
     TimedReranker,
 )
 
@@ -173,7 +174,11 @@ async def _open_backends(settings: Settings, stack: AsyncExitStack, metrics: Met
         generators={name: TimedGenerator(one, watch) for name, one in generators.items()},
         overlap=OverlapStore() if mocked else None,
         rewriters={name: one for name, one in generators.items() if isinstance(one, Rewriter)},
-        measured={name: one for name, one in generators.items() if isinstance(one, Measured)},
+        measured={
+            name: TimedMeasured(one, watch)
+            for name, one in generators.items()
+            if isinstance(one, Measured)
+        },
     )
 
 
