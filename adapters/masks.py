@@ -27,7 +27,17 @@ class Masks:
         with self._lock:
             held, mask = self._masks.get(selection, (None, None))
             if held is not ids or mask is None:
-                mask = np.isin(ids, selection.ids, assume_unique=True)
-                mask &= ids >= 0  # empty places are not unique, and may be taken for found
+                mask = _held_by(selection.ids, ids)
                 self._masks[selection] = (ids, mask)
             return mask
+
+
+def _held_by(seen: Ids, ids: Ids) -> Mask:
+    """Where all may be seen, both begin alike, and only what is newest need be looked for."""
+    alike = min(len(seen), len(ids))
+    if not np.array_equal(seen[:alike], ids[:alike]):
+        alike = 0
+    mask = np.ones(len(ids), np.bool_)
+    mask[alike:] = np.isin(ids[alike:], seen[alike:], assume_unique=True)
+    mask[alike:] &= ids[alike:] >= 0  # empty places are not unique, and may be taken for found
+    return mask

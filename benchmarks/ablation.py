@@ -92,7 +92,7 @@ async def measured(
     watch = Telemetry(Metrics(CollectorRegistry()))
     async with open_application(settings, writes=True, telemetry=watch) as app:
         await running.index(
-            collection, app.ingestion, app.worker, app.library, lambda _done, _all: None
+            collection, app.ingestion, app.workers, app.library, lambda _done, _all: None
         )
         found = {}
         for name in names:

@@ -49,7 +49,7 @@ async def main() -> None:
         settings = load(data_dir=folder, models=load().models_dir)
         async with open_application(settings, writes=True) as app:
             await running.index(
-                collection, app.ingestion, app.worker, app.library, lambda _done, _all: None
+                collection, app.ingestion, app.workers, app.library, lambda _done, _all: None
             )
             rows = [await _ask(app, collection.questions[one], gold[one]) for one in chosen]
     print(json.dumps({name: round(sum(r[name] for r in rows) / len(rows), 3) for name in rows[0]}))

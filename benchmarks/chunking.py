@@ -221,7 +221,7 @@ async def measure(documents: Documents, variant: str, models: Path) -> tuple[dic
         async with open_application(settings, writes=True, telemetry=Telemetry(watch)) as app:
             began = time.perf_counter()
             await running.index(
-                documents, app.ingestion, app.worker, app.library, lambda _done, _all: None
+                documents, app.ingestion, app.workers, app.library, lambda _done, _all: None
             )
             seconds = time.perf_counter() - began
             scores = defaultdict(list)

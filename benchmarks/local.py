@@ -113,7 +113,7 @@ async def ingest(collection: beir.Collection, folder: str, models: Path) -> None
     settings = load_settings(data_dir=folder, models=models)
     async with open_application(settings, writes=True) as app:
         await running.index(
-            collection, app.ingestion, app.worker, app.library, lambda _done, _all: None
+            collection, app.ingestion, app.workers, app.library, lambda _done, _all: None
         )
 
 

@@ -20,6 +20,7 @@ from orchestrator.ports.embedder import Embedder
 from orchestrator.ports.generator import Generator
 from orchestrator.ports.indexes import KeywordStore, VectorStore
 from orchestrator.ports.keeping import Keeper
+from orchestrator.ports.language import LanguageModel
 from orchestrator.ports.queue import Queue
 from orchestrator.ports.reranker import Reranker
 from orchestrator.ports.scanner import Scanner
@@ -30,6 +31,10 @@ from orchestrator.settings.extras import extra as _extra
 if TYPE_CHECKING:
     from adapters.catalog.database import Database
     from adapters.embedder.openai import Model
+    from adapters.generator.counting import Counter
+    from adapters.generator.openai import Served
+    from adapters.generator.triton import Deployed
+    from adapters.generator.waiting import Patience
     from adapters.milvus import Milvus
 
 MOCK_DIGEST = "mock-"
@@ -358,7 +363,127 @@ def open_generator(
             return ExtractiveGenerator(
                 sentences=chosen.sentences, evidence=chosen.evidence, embedder=embedder
             )
+        case (
+            options.OpenAIGeneratorOptions()
+            | options.VllmGeneratorOptions()
+            | options.TritonGeneratorOptions()
+            | options.LiteLLMGeneratorOptions()
+        ):
+            raise Misconfigured(f"generator '{chosen.kind}' is not yet joined to a prompt")
     assert_never(chosen)
+
+
+async def open_language_model(
+    chosen: options.LanguageOptions, stack: AsyncExitStack
+) -> LanguageModel:
+    """A language model; no server is asked until it is used.
+
+    Raises:
+        Misconfigured: when its library is missing, or its tokenizer cannot be read.
+    """
+    match chosen:
+        case options.OpenAIGeneratorOptions():
+            with _extra("openai"):
+                from adapters.generator.openai import open_openai
+
+            return await stack.enter_async_context(
+                open_openai(
+                    _spoken(chosen, chosen.limit_field),
+                    base_url=str(chosen.base_url),
+                    api_key=_revealed(chosen.api_key),
+                    organization=chosen.organization,
+                    project=chosen.project,
+                    headers=_headers(chosen),
+                )
+            )
+        case options.VllmGeneratorOptions():
+            with _extra("openai"):
+                from adapters.generator.vllm import open_vllm
+
+            return await stack.enter_async_context(
+                open_vllm(
+                    _spoken(chosen),
+                    base_url=str(chosen.base_url),
+                    api_key=_revealed(chosen.api_key),
+                    headers=_headers(chosen),
+                    exact=chosen.tokenizer is None,
+                )
+            )
+        case options.TritonGeneratorOptions():
+            from adapters.generator.triton import open_triton
+
+            return await stack.enter_async_context(
+                open_triton(
+                    _deployed(chosen),
+                    base_url=str(chosen.base_url),
+                    api_key=_revealed(chosen.api_key),
+                    headers=_headers(chosen),
+                )
+            )
+        case options.LiteLLMGeneratorOptions():
+            with _extra("litellm"):
+                from adapters.generator.litellm import LiteLLMModel, Provided
+
+            return LiteLLMModel(
+                Provided(
+                    name=chosen.model,
+                    window=chosen.window,
+                    counter=_counter(chosen),
+                    patience=_patience(chosen),
+                    base_url=str(chosen.base_url) if chosen.base_url else None,
+                    api_key=_revealed(chosen.api_key),
+                    headers=_headers(chosen),
+                    extra=chosen.extra,
+                )
+            )
+    assert_never(chosen)
+
+
+def _spoken(
+    chosen: options.OpenAIGeneratorOptions | options.VllmGeneratorOptions,
+    limit_field: str = "max_tokens",
+) -> Served:
+    from adapters.generator.openai import Served
+
+    return Served(
+        name=chosen.model or "",
+        window=chosen.window or 0,
+        counter=_counter(chosen),
+        patience=_patience(chosen),
+        limit_field=limit_field,
+        extra=chosen.extra,
+    )
+
+
+def _deployed(chosen: options.TritonGeneratorOptions) -> Deployed:
+    from adapters.generator.triton import TENSORS, Deployed
+
+    renamed = {str(use): name for use, name in chosen.tensors.items()}
+    return Deployed(
+        name=chosen.model,
+        window=chosen.window,
+        counter=_counter(chosen),
+        patience=_patience(chosen),
+        backend=chosen.backend,
+        tensors={**TENSORS[chosen.backend], **renamed},
+        template=chosen.template,
+    )
+
+
+def _counter(chosen: options.ModelOptions) -> Counter:
+    from adapters.generator.counting import guessed, read_counter
+
+    return read_counter(chosen.tokenizer) if chosen.tokenizer else guessed
+
+
+def _patience(chosen: options.ModelOptions) -> Patience:
+    from adapters.generator.waiting import Patience
+
+    return Patience(chosen.connect_s, chosen.first_token_s, chosen.idle_s)
+
+
+def _headers(chosen: options.ModelOptions) -> Mapping[str, str]:
+    return {name: value.get_secret_value() for name, value in chosen.headers.items()}
 
 
 def archives(settings: Settings) -> Sequence[Archives]:

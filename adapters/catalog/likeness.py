@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from sqlalchemy import delete, func, insert, select, union_all
@@ -15,16 +15,17 @@ MOST: Final = 100
 """How many documents are looked at for each hash: thousands may share their boilerplate."""
 
 
-async def keep_sketch(
-    connection: AsyncConnection, workspace: str, document_id: str, sketch: Sequence[int]
+async def keep_sketches(
+    connection: AsyncConnection, workspace: str, by_document: Mapping[str, Sequence[int]]
 ) -> None:
-    """Write a document's sketch in place of the one before."""
-    await connection.execute(delete(sketches).where(sketches.c.document_id == document_id))
-    if sketch:
-        rows = [
-            {"workspace": workspace, "hash": one, "document_id": document_id, "size": len(sketch)}
-            for one in sketch
-        ]
+    """Write each document's sketch in place of the one before."""
+    await connection.execute(delete(sketches).where(sketches.c.document_id.in_(by_document)))
+    rows = [
+        {"workspace": workspace, "hash": one, "document_id": document_id, "size": len(sketch)}
+        for document_id, sketch in by_document.items()
+        for one in sketch
+    ]
+    if rows:
         await connection.execute(insert(sketches), rows)
 
 

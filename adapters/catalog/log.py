@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
+from itertools import groupby
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, delete, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, exists, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.catalog.database import Database, gathered, ids_of
 from adapters.catalog.deletions import erase_chunks
-from adapters.catalog.likeness import keep_sketch
+from adapters.catalog.likeness import keep_sketches
 from adapters.catalog.schema import (
     changes,
     chunks,
@@ -24,7 +26,7 @@ from adapters.catalog.schema import (
     versions,
     workspaces,
 )
-from adapters.catalog.workspaces import advance, current
+from adapters.catalog.workspaces import advance_all, current
 from orchestrator.domain.documents import Status
 from orchestrator.domain.errors import Conflict, NotFound
 from orchestrator.ports.catalog import Delta, Edition, Publication, Rights, Run
@@ -43,8 +45,8 @@ class SqlLog:
     async def publish(self, publications: Sequence[Publication]) -> None:
         """One transaction for the batch, one revision for each document."""
         async with self._database.write() as connection:
-            for publication in publications:
-                await _publish(connection, publication)
+            for workspace, due in (await _due(connection, publications)).items():
+                await _publish(connection, workspace, due)
 
     async def since(self, workspace: str, revision: int) -> Delta:
         """Read the head, the rows and the rights from one snapshot."""
@@ -133,91 +135,124 @@ def _touched(workspace: str, revision: int) -> Any:
     )
 
 
-async def _publish(connection: AsyncConnection, publication: Publication) -> None:
-    done = await connection.execute(delete(jobs).where(jobs.c.id == publication.job_id))
-    if not done.rowcount:  # another worker did it, whose claim came after this one's ended
-        return
-    workspace = await _workspace_of(connection, publication)
-    if workspace is None:
-        return
-    await require_vectors(connection, publication)
-    await _require_generation(connection, workspace, publication)
-    now = time.time()
-    revision = await advance(connection, workspace, "published", publication.document_id)
-    await connection.execute(
-        update(chunks)
-        .where(
-            chunks.c.document_id == publication.document_id,
-            chunks.c.generation == publication.generation,
-            chunks.c.removed.is_(None),
-        )
-        .values(removed=revision, removed_at=now)
+async def _due(
+    connection: AsyncConnection, publications: Sequence[Publication]
+) -> Mapping[str, Sequence[Publication]]:
+    """By workspace, what nobody published yet, of documents that have no newer version."""
+    ids = [one.document_id for one in publications]
+    theirs = select(documents.c.workspace).where(documents.c.id.in_(ids))
+    held = select(workspaces.c.uid).where(workspaces.c.uid.in_(theirs)).order_by(workspaces.c.uid)
+    await connection.execute(held.with_for_update())  # nothing is deleted or switched meanwhile
+    mine = jobs.c.id.in_([one.job_id for one in publications])
+    ended = await connection.execute(delete(jobs).where(mine).returning(jobs.c.id))
+    first = set(ended.scalars())
+    live = select(documents.c.id, documents.c.workspace, documents.c.version).where(
+        documents.c.id.in_(ids), documents.c.deleted_at.is_(None)
     )
-    if publication.pieces:
-        await connection.execute(insert(chunks), rows_of(workspace, publication, revision))
-    await connection.execute(
-        update(documents)
-        .where(documents.c.id == publication.document_id)
-        .values(
-            status=Status.INDEXED,
-            error=None,
-            error_code=None,
-            title=publication.title,
-            chunks=len(publication.pieces),
-            revision=revision,
-            updated_at=now,
-        )
-    )
-    await _record(connection, publication, now)
-    await keep_sketch(connection, workspace, publication.document_id, publication.sketch)
+    known = {(row.id, row.version): row.workspace for row in await connection.execute(live)}
+    last = {one.document_id: one for one in publications if one.job_id in first}
+    due: dict[str, list[Publication]] = defaultdict(list)
+    for one in last.values():
+        workspace = known.get((one.document_id, one.version))
+        if workspace is not None:
+            due[workspace].append(one)
+    return due
 
 
-async def _workspace_of(connection: AsyncConnection, publication: Publication) -> str | None:
-    """Its workspace; None where the document was deleted, or has a newer version."""
-    current = select(documents.c.workspace).where(
-        documents.c.id == publication.document_id,
-        documents.c.version == publication.version,
-        documents.c.deleted_at.is_(None),
+async def _publish(
+    connection: AsyncConnection, workspace: str, publications: Sequence[Publication]
+) -> None:
+    await _require_generation(connection, workspace, publications)
+    for model, some in groupby(publications, key=lambda one: one.model):
+        await require_vectors(connection, model, [each for one in some for each in one.hashes])
+    ids, now = [one.document_id for one in publications], time.time()
+    revisions = await advance_all(connection, workspace, "published", ids)
+    each = list(zip(revisions, publications, strict=True))
+    await connection.execute(
+        _SUPERSEDED,
+        [
+            {"of": one.document_id, "cut": one.generation, "at": revision, "now": now}
+            for revision, one in each
+        ],
     )
-    return (await connection.execute(current)).scalar_one_or_none()
+    if rows := [row for revision, one in each for row in rows_of(workspace, one, revision)]:
+        await connection.execute(insert(chunks), rows)
+    mine = versions.c.document_id.in_(ids) & (versions.c.status == Status.INDEXED)
+    await connection.execute(update(versions).where(mine).values(status=None))
+    told = [_told(revision, one, now) for revision, one in each]
+    await connection.execute(_INDEXED, told)
+    await connection.execute(_READ, told)
+    await keep_sketches(
+        connection, workspace, {one.document_id: one.sketch for one in publications}
+    )
+
+
+_SUPERSEDED: Final = (
+    update(chunks)
+    .where(
+        chunks.c.document_id == bindparam("of"),
+        chunks.c.generation == bindparam("cut"),
+        chunks.c.removed.is_(None),
+    )
+    .values(removed=bindparam("at"), removed_at=bindparam("now"))
+)
+_INDEXED: Final = (
+    update(documents)
+    .where(documents.c.id == bindparam("of"))
+    .values(
+        status=Status.INDEXED,
+        error=None,
+        error_code=None,
+        title=bindparam("called"),
+        chunks=bindparam("count"),
+        revision=bindparam("at"),
+        updated_at=bindparam("now"),
+    )
+)
+_READ: Final = (
+    update(versions)
+    .where(versions.c.document_id == bindparam("of"), versions.c.number == bindparam("numbered"))
+    .values(
+        title=bindparam("called"),
+        status=Status.INDEXED,
+        chunks=bindparam("count"),
+        indexed_at=bindparam("now"),
+        reading=bindparam("how"),
+    )
+)
+
+
+def _told(revision: int, one: Publication, now: float) -> dict[str, Any]:
+    """What is written of a document that is indexed, and of its version."""
+    return {
+        "of": one.document_id,
+        "at": revision,
+        "now": now,
+        "numbered": one.version,
+        "called": one.title,
+        "count": len(one.pieces),
+        "how": asdict(one.reading),
+    }
 
 
 async def _require_generation(
-    connection: AsyncConnection, workspace: str, publication: Publication
+    connection: AsyncConnection, workspace: str, publications: Sequence[Publication]
 ) -> None:
     """What was made before a switch must be made again for what serves since."""
-    if publication.generation != (await current(connection, workspace)).config.generation:
+    serving = (await current(connection, workspace)).config.generation
+    if any(one.generation != serving for one in publications):
         raise Conflict("the workspace was re-indexed meanwhile; cut and embed the document again")
 
 
-async def _record(connection: AsyncConnection, publication: Publication, now: float) -> None:
-    """Write what is known of the version; the one that readers saw before is no more `indexed`."""
-    mine = versions.c.document_id == publication.document_id
-    await connection.execute(
-        update(versions).where(mine, versions.c.status == Status.INDEXED).values(status=None)
-    )
-    await connection.execute(
-        update(versions)
-        .where(mine, versions.c.number == publication.version)
-        .values(
-            title=publication.title,
-            status=Status.INDEXED,
-            chunks=len(publication.pieces),
-            indexed_at=now,
-            reading=asdict(publication.reading),
-        )
-    )
-
-
-async def require_vectors(connection: AsyncConnection, publication: Publication | Edition) -> None:
+async def require_vectors(
+    connection: AsyncConnection, model: str, hashes: Collection[bytes]
+) -> None:
     """Raise `Conflict` where a vector is missing."""
-    wanted = sorted(set(publication.hashes))
+    wanted = sorted(set(hashes))
     for start in range(0, len(wanted), 500):
         batch = wanted[start : start + 500]
         there = await connection.execute(
-            select(func.count()).where(
-                vectors.c.model == publication.model, vectors.c.text_hash.in_(batch)
-            )
+            select(func.count()).where(vectors.c.model == model, vectors.c.text_hash.in_(batch))
         )
         if there.scalar_one() < len(batch):
             raise Conflict("a vector was erased before its chunk was published; embed it again")

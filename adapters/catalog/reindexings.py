@@ -18,6 +18,7 @@ from adapters.catalog.deletions import erase_chunks
 from adapters.catalog.documents import document, shown
 from adapters.catalog.log import require_vectors, rows_of
 from adapters.catalog.schema import (
+    changes,
     chunks,
     configurations,
     documents,
@@ -38,6 +39,8 @@ UNHELD_S: Final = 12 * HOLD_S
 """So long they go on after they waited, whatever is tried: what lags may be stuck."""
 HELD_FOR: Final = 1_000
 """For more documents than these publications do not wait: so many do not catch up meanwhile."""
+SWITCHED: Final = "switched"
+"""The change at which readers came to another generation."""
 ERASED: Final = 2_000
 """Chunks, and vectors, that are erased in one transaction."""
 
@@ -277,7 +280,15 @@ async def _next_generation(connection: AsyncConnection, workspace: Workspace) ->
 
 
 def _lagging(one: Reindexing) -> Select[Any]:
-    """Documents of whose chunks the two generations were not published in the right order."""
+    """Documents that readers see in a version which the other generation does not have.
+
+    Before the switch, all that was published since the other generation's was; after it, all that
+    was published since the switch, at which both held the same.
+    """
+    switched = select(func.max(changes.c.revision)).where(
+        changes.c.workspace == one.workspace, changes.c.kind == SWITCHED
+    )
+    since = switched.scalar_subquery() if one.serving == one.after else 0
     seen = func.max(chunks.c.added).filter(chunks.c.generation == one.serving.generation)
     beside = func.max(chunks.c.added).filter(chunks.c.generation == one.beside.generation)
     return (
@@ -288,7 +299,7 @@ def _lagging(one: Reindexing) -> Select[Any]:
             chunks.c.generation.in_([one.before.generation, one.after.generation]),
         )
         .group_by(chunks.c.document_id)
-        .having(or_(seen.is_(None), beside.is_(None), beside < seen))
+        .having(or_(seen.is_(None), beside.is_(None), and_(beside < seen, seen > since)))
     )
 
 
@@ -316,7 +327,7 @@ async def _publish(connection: AsyncConnection, one: Reindexing, edition: Editio
     row = stands.first()
     if row is None or (row.seen or 0) != edition.seen:
         return
-    await require_vectors(connection, edition)
+    await require_vectors(connection, edition.model, edition.hashes)
     revision = await advance(connection, one.workspace, "reindexed", edition.document_id)
     await connection.execute(
         update(chunks)
@@ -344,7 +355,7 @@ async def _hold(connection: AsyncConnection, one: Reindexing) -> None:
 async def _switch(connection: AsyncConnection, one: Reindexing) -> Workspace:
     now = await current(connection, one.workspace)
     moved = await next_version(connection, now, now.config.on(one.beside))
-    revision = await advance(connection, one.workspace, "switched", None)
+    revision = await advance(connection, one.workspace, SWITCHED, None)
     if one.copies:
         await _recount(connection, one.workspace, one.beside.generation)
     back, at = one.state is State.SWITCHED, time.time()

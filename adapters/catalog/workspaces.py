@@ -91,6 +91,8 @@ class SqlWorkspaces:
                     f"not {expected}: read it again",
                     code="stale_configuration",
                 )
+            if config == now.config:
+                return now
             if config.footing != now.config.footing:
                 await _require_no_reindexing(connection, now)
             if not config.shares_chunks_with(now.config) and await _indexed(connection, now.uid):
@@ -155,19 +157,31 @@ async def next_version(
 
 async def advance(connection: AsyncConnection, uid: str, kind: str, document_id: str | None) -> int:
     """Append one change to a workspace's log; the revision that it makes."""
+    (revision,) = await advance_all(connection, uid, kind, [document_id])
+    return revision
+
+
+async def advance_all(
+    connection: AsyncConnection, uid: str, kind: str, document_ids: Sequence[str | None]
+) -> Sequence[int]:
+    """Append a change for each document; the revisions that they make, in order."""
+    count, now = len(document_ids), time.time()
     moved = await connection.execute(
         update(workspaces)
         .where(workspaces.c.uid == uid)
-        .values(revision=workspaces.c.revision + 1)
+        .values(revision=workspaces.c.revision + count)
         .returning(workspaces.c.revision)
     )
-    revision: int = moved.scalar_one()
+    last: int = moved.scalar_one()
+    revisions = range(last - count + 1, last + 1)
     await connection.execute(
-        insert(changes).values(
-            workspace=uid, revision=revision, kind=kind, document_id=document_id, at=time.time()
-        )
+        insert(changes),
+        [
+            {"workspace": uid, "revision": revision, "kind": kind, "document_id": one, "at": now}
+            for revision, one in zip(revisions, document_ids, strict=True)
+        ],
     )
-    return revision
+    return revisions
 
 
 def _live(name: str | None = None) -> Select[Any]:

@@ -7,8 +7,9 @@ import os
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 
@@ -26,29 +27,30 @@ from orchestrator.ports.arrays import Vector, Vectors
 GRAPH: Final = Path(__file__).with_name("minilm.onnx")
 DIMENSION: Final = 384
 MAX_TOKENS: Final = 256
-BATCH_TOKENS: Final = 512
+BATCH_TOKENS: Final = 256
 """Texts of one batch, padded to the longest, hold at most so many tokens."""
+SPIN_US: Final = 50
+"""So long the second thread of a question is awake for its next part."""
+Weights: TypeAlias = dict[str, Any]
+"""Tensors, as ONNX Runtime holds them, by their names in the graph."""
 UNUSED: Final = ("pooler.", "embeddings.position_ids")
 
 
 class OnnxEmbedder:
     """`orchestrator.ports.embedder.Embedder`; questions do not queue behind documents.
 
-    One of the session's `threads` helps whoever runs: a question is computed by two, and the
-    others run a batch of documents each, which scales better than all of them at one.
+    Each of the `threads` runs a batch of documents, which scales better than all of them at one;
+    a question is computed by two, in a session of its own that the first one opens.
     """
 
     def __init__(
-        self,
-        session: ort.InferenceSession,
-        tokenizer: Tokenizer,
-        counter: Tokenizer,
-        threads: int,
+        self, weights: Weights, tokenizer: Tokenizer, counter: Tokenizer, threads: int
     ) -> None:
-        self._session = session
+        self._weights = weights
+        self._session = _session(weights, 1)
         self._tokenizer = tokenizer
         self._counter = counter
-        self._callers = max(1, threads - 1)
+        self._callers = threads
         self._documents = ThreadPoolExecutor(self._callers, thread_name_prefix="embed-documents")
         self._asked = Asked()
         self._questions = ThreadPoolExecutor(1, thread_name_prefix="embed-questions")
@@ -94,8 +96,12 @@ class OnnxEmbedder:
         return await loop.run_in_executor(self._questions, self._embed_one, text)
 
     def _embed_one(self, text: str) -> Vector:
-        vector: Vector = _run(self._session, self._tokenized([text]))[0]
+        vector: Vector = _run(self._asking, self._tokenized([text]))[0]
         return vector
+
+    @cached_property
+    def _asking(self) -> ort.InferenceSession:
+        return _session(self._weights, min(self._callers, 2))
 
 
 @asynccontextmanager
@@ -133,7 +139,7 @@ def _load(folder: Path, threads: int) -> OnnxEmbedder:
         for name, tensor in weights.items()
         if not name.startswith(UNUSED)
     }
-    return OnnxEmbedder(_session(values, threads), tokenizer, counter, threads)
+    return OnnxEmbedder(values, tokenizer, counter, threads)
 
 
 def _run(session: ort.InferenceSession, tokens: Sequence[Sequence[int]]) -> Vectors:
@@ -147,14 +153,14 @@ def _run(session: ort.InferenceSession, tokens: Sequence[Sequence[int]]) -> Vect
     return vectors
 
 
-def _session(values: dict[str, Any], threads: int) -> ort.InferenceSession:
+def _session(weights: Weights, threads: int) -> ort.InferenceSession:
     chosen = ort.SessionOptions()
-    chosen.intra_op_num_threads = min(threads, 2)
+    chosen.intra_op_num_threads = threads
     chosen.inter_op_num_threads = 1
-    chosen.add_session_config_entry("session.intra_op.allow_spinning", "0")  # cores are shared
+    chosen.add_session_config_entry("session.intra_op.spin_duration_us", str(SPIN_US))
     # More than this would fuse additions into normalisations, which is slower on a CPU.
     chosen.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
-    chosen.add_external_initializers(list(values), list(values.values()))
+    chosen.add_external_initializers(list(weights), list(weights.values()))
     return ort.InferenceSession(GRAPH.read_bytes(), chosen, providers=["CPUExecutionProvider"])
 
 

@@ -246,10 +246,15 @@ def _best(
 
 
 def _ranked(view: _View, query: Query, limit: int) -> tuple[Ids, npt.NDArray[np.float64]]:
-    """The best `limit` of everything that a query finds: their ids, and their scores."""
+    """The best `limit` of everything that a query finds: their ids, and their scores.
+
+    Equals stand in the order of their ids: tantivy's own order changes whenever it merges.
+    """
     hits = view.searcher.search(query, limit=limit, count=False).hits
-    ids = view.searcher.fast_field_values("id", [address for _, address in hits])
-    return np.array(ids, np.int64), np.array([score for score, _ in hits])
+    found = view.searcher.fast_field_values("id", [address for _, address in hits])
+    ids, scores = np.array(found, np.int64), np.array([score for score, _ in hits])
+    order = np.lexsort((ids, -scores))
+    return ids[order], scores[order]
 
 
 def _hits(ids: Ids, scores: npt.NDArray[np.float64]) -> list[Hit]:

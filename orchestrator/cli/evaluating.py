@@ -164,7 +164,7 @@ async def _index(
 ) -> running.Indexed:
     with shown("indexing", quiet=quiet) as told:
         return await running.index(
-            collection, application.ingestion, application.worker, application.library, told
+            collection, application.ingestion, application.workers, application.library, told
         )
 
 

@@ -170,6 +170,18 @@ class ReindexingsContract:
 
         assert before == after == [[f"Refund policy\nDelays\n{words}" for words in indexed]]
 
+    async def test_after_the_switch_only_what_came_since_lags(
+        self, catalog: Catalog, clerk: Clerk
+    ) -> None:
+        one = await self.switched(catalog, clerk)
+        before = await catalog.reindexings.lagging(one, after="", limit=10)
+
+        await clerk.hand_in("new")
+        await clerk.publish("n", "ew", generation=one.after.generation)
+        after = await catalog.reindexings.lagging(one, after="", limit=10)
+
+        assert (before, [each.version for each in after]) == ([], [2])
+
     async def test_an_edition_of_what_readers_no_longer_see_is_left_out(
         self, catalog: Catalog, clerk: Clerk
     ) -> None:

@@ -45,7 +45,11 @@ class Asked:
 
 
 async def index(
-    collection: Collection, ingestion: Ingestion, worker: Worker, library: Library, told: Progress
+    collection: Collection,
+    ingestion: Ingestion,
+    workers: Sequence[Worker],
+    library: Library,
+    told: Progress,
 ) -> Indexed:
     """Ingest every document; timed from the first upload until all can be found.
 
@@ -53,7 +57,7 @@ async def index(
         Rejected: when not one document could be ingested.
     """
     began, failed = time.perf_counter(), dict[str, str]()
-    working = asyncio.create_task(worker.run())
+    working = [asyncio.create_task(worker.run()) for worker in workers]
     try:
         sources = await _submit(collection, ingestion, failed)
         total, done = len(sources) + len(failed), 0
@@ -64,8 +68,9 @@ async def index(
             told(done, total)
         await library.settle(DEFAULT_WORKSPACE)
     finally:
-        working.cancel()
-        await asyncio.gather(working, return_exceptions=True)
+        for task in working:
+            task.cancel()
+        await asyncio.gather(*working, return_exceptions=True)
     if len(failed) == total:
         source_id, reason = next(iter(failed.items()), ("", "there is none"))
         raise Rejected(f"no document could be ingested; '{source_id}' failed: {reason}")

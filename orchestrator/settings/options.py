@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self, TypeAlias
+from typing import Annotated, Any, Final, Literal, Self, TypeAlias
 
 from pydantic import (
     BaseModel,
@@ -325,6 +325,102 @@ class ExtractiveGeneratorOptions(Options):
     evidence: float = Field(default=0.5, ge=0, le=1)
 
 
+class ModelOptions(Options):
+    """What is chosen of every language model on a server; times are in seconds.
+
+    Tokens are counted by a `tokenizer` file (tokenizer.json) if there is one.
+    """
+
+    api_key: SecretStr | None = None
+    headers: dict[str, SecretStr] = Field(default={}, description="sent with every request")
+    tokenizer: Path | None = None
+    max_tokens: int = Field(default=512, ge=1, le=100_000, description="of an answer")
+    temperature: float = Field(default=0.0, ge=0, le=2)
+    connect_s: float = Field(default=3.0, gt=0)
+    first_token_s: float = Field(default=20.0, gt=0, description="until an answer begins")
+    idle_s: float = Field(default=10.0, gt=0, description="from one token to the next")
+
+
+class OpenAIGeneratorOptions(ModelOptions):
+    """A model behind OpenAI's chat completions API at `base_url`, its own or any other's.
+
+    `window` holds prompt and answer together, in tokens. `limit_field` is what the server calls
+    the most tokens to write; `extra` is laid over each request, and leaves out what is null there.
+    """
+
+    kind: Literal["openai"]
+    model: str = Field(min_length=1)
+    base_url: HttpUrl = HttpUrl("https://api.openai.com/v1")
+    organization: str | None = None
+    project: str | None = None
+    window: int = Field(default=8192, ge=256)
+    limit_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    extra: dict[str, Any] = {}
+
+
+class VllmGeneratorOptions(ModelOptions):
+    """A vLLM server at `base_url`; it tells its model, window and counts of tokens if not chosen.
+
+    `extra` is laid over each request.
+    """
+
+    kind: Literal["vllm"]
+    base_url: HttpUrl = HttpUrl("http://127.0.0.1:8000")
+    model: str | None = Field(default=None, min_length=1)
+    window: int | None = Field(default=None, ge=256)
+    extra: dict[str, Any] = {}
+
+
+Tensor: TypeAlias = Literal[
+    "text_input",
+    "text_output",
+    "stream",
+    "max_tokens",
+    "temperature",
+    "stop",
+    "guide_type",
+    "guide",
+    "sampling",
+    "without_prompt",
+    "tell_reason",
+    "tell_read",
+    "tell_written",
+    "reason",
+    "read",
+    "written",
+]
+
+
+class TritonGeneratorOptions(ModelOptions):
+    """A model of a Triton server at `base_url`, in the `backend` of TensorRT-LLM or of vLLM.
+
+    `template` makes one text of what was said. `tensors` renames what has another name there, by
+    its use; a tensor with an empty name is not used.
+    """
+
+    kind: Literal["triton"]
+    base_url: HttpUrl = HttpUrl("http://127.0.0.1:8000")
+    model: str = Field(default="ensemble", pattern=r"^[\w.-]+$")
+    backend: Literal["tensorrt-llm", "vllm"] = "tensorrt-llm"
+    template: Literal["plain", "chatml", "llama-3", "mistral", "gemma"] = "plain"
+    window: int = Field(default=8192, ge=256)
+    tensors: dict[Tensor, str] = {}
+
+
+class LiteLLMGeneratorOptions(ModelOptions):
+    """A model of any provider that litellm knows, under its name there: `bedrock/…`, `azure/…`.
+
+    Credentials that are not given are taken from where the provider's own tools find them. `extra`
+    is handed to litellm. Without a `window`, litellm's list of models is asked.
+    """
+
+    kind: Literal["litellm"]
+    model: str = Field(min_length=1)
+    base_url: HttpUrl | None = None
+    window: int | None = Field(default=None, ge=256)
+    extra: dict[str, Any] = {}
+
+
 class SqliteCatalogOptions(Options):
     """The catalog in a SQLite file below the data folder."""
 
@@ -436,8 +532,17 @@ RerankerOptions: TypeAlias = Annotated[
     Field(discriminator="kind"),
 ]
 GeneratorOptions: TypeAlias = Annotated[
-    MockGeneratorOptions | ExtractiveGeneratorOptions, Field(discriminator="kind")
+    MockGeneratorOptions
+    | ExtractiveGeneratorOptions
+    | OpenAIGeneratorOptions
+    | VllmGeneratorOptions
+    | TritonGeneratorOptions
+    | LiteLLMGeneratorOptions,
+    Field(discriminator="kind"),
 ]
+LanguageOptions: TypeAlias = (
+    OpenAIGeneratorOptions | VllmGeneratorOptions | TritonGeneratorOptions | LiteLLMGeneratorOptions
+)
 BlobOptions: TypeAlias = Annotated[
     FilesystemBlobOptions | S3BlobOptions, Field(discriminator="kind")
 ]

@@ -153,6 +153,18 @@ async def test_another_reading_is_another_index_and_the_old_one_goes(tmp_path):
     assert (held.tolist(), before, after) == ([], 2, 1)
 
 
+async def test_equals_stand_in_the_order_of_their_ids_whatever_is_merged(tmp_path):
+    ledger = Ledger()
+    ids = ledger.publish(4)
+    async with TantivyStore(tmp_path).open(KEY, ledger.roster, persist=True) as index:
+        for some in ([ids[2], ids[3]], [ids[0]], [ids[1]]):
+            await index.apply(ids_of(some), ["a gateway"] * len(some), remove=NOTHING)
+
+        hits = await index.search("gateway", scope=ledger.scope(), limit=4)
+
+    assert [hit.chunk_id for hit in hits] == ids
+
+
 class TestTantivySpeller(SpellerContract):
     @pytest.fixture
     def store(self, tmp_path: Path) -> TantivyStore:

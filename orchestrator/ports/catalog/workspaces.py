@@ -47,6 +47,8 @@ class Workspaces(Protocol):
     ) -> Workspace:
         """Make `config` the next version, `by` someone, if `expected` is still the current one.
 
+        What changes nothing makes no version.
+
         Raises:
             Conflict: when it is not, or when documents are indexed in a way that the new
                 configuration cannot read.

@@ -6,6 +6,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import pytest
 
 from adapters import masks as module
 from adapters.masks import Masks
@@ -36,3 +37,24 @@ def test_other_ids_have_another_mask():
     first, second = (masks.allowed(np.array(ids), selection) for ids in ([1, 2], [3, 4]))
 
     assert (first.tolist(), second.tolist()) == ([False, True], [True, False])
+
+
+@pytest.mark.parametrize(
+    ("ids", "seen"),
+    [
+        ([1, 2, 3], [1, 2, 3]),
+        ([1, 2, 3, 4, 5], [1, 2, 3]),
+        ([1, 2, 3], [1, 2, 3, 4, 5]),
+        ([1, 2, 3, -1, 4, -1], [1, 2, 3, 4, 7]),
+        ([1, 2, 3], [1, 3]),
+        ([3, 1, -1, 2], [1, 2, 3]),
+        ([], [1]),
+        ([-1, -1], []),
+    ],
+)
+def test_a_mask_says_of_each_id_whether_it_is_among_those_seen(ids, seen):
+    held, selection = np.array(ids, np.int64), Selection(np.array(seen, np.int64))
+
+    mask = Masks().allowed(held, selection)
+
+    assert mask.tolist() == [one in seen for one in ids]

@@ -1,0 +1,95 @@
+"""What is heard of one answer: its pieces as they come, and at the end why it ended."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import Final, Literal, TypeAlias
+
+import httpx
+
+from adapters.generator.events import Events
+from adapters.generator.waiting import Waiting
+from orchestrator.domain.answers import Usage
+from orchestrator.domain.errors import Unavailable
+from orchestrator.ports.language import Completion, Finish
+
+Count: TypeAlias = Callable[[Sequence[str]], Awaitable[Sequence[int]]]
+Reason: TypeAlias = Literal["stop", "length", "filtered"]
+REASONS: Final[dict[str, Reason]] = {
+    "stop": "stop",
+    "eos": "stop",
+    "eos_token": "stop",
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "length": "length",
+    "max_tokens": "length",
+    "model_length": "length",
+    "content_filter": "filtered",
+}
+DRAIN_S: Final = 0.1
+"""For a response to end after its last event; only then is its connection used again."""
+
+
+class Hearing:
+    """Of one answer of `server`: the texts, why it ended, and what it cost."""
+
+    def __init__(self, server: str) -> None:
+        self.server = server
+        self.reason: Reason | None = None
+        self.usage: Usage | None = None
+        self._texts: list[str] = []
+
+    def text(self, piece: str | None) -> str:
+        """A piece, kept to be counted if need be."""
+        if piece:
+            self._texts.append(piece)
+        return piece or ""
+
+    def ended(self, why: str) -> None:
+        """The server's word for the end.
+
+        Raises:
+            Unavailable: if it is none that stands for an answer.
+        """
+        if why not in REASONS:
+            raise Unavailable(self.server, "it gave up the answer")
+        self.reason = REASONS[why]
+
+    async def finish(self, asked: Completion, count: Count) -> Finish:
+        """The last word, the cost counted where the server did not tell it.
+
+        Raises:
+            Unavailable: if the answer just stopped.
+        """
+        if self.reason is None:
+            raise Unavailable(self.server, "its answer ended before it was whole")
+        if self.usage is None:
+            prompt = [message.text for message in asked.messages]
+            *read, written = await count([*prompt, "".join(self._texts)])
+            self.usage = Usage(sum(read), written)
+        return Finish(self.reason, self.usage)
+
+
+async def pieces(
+    received: AsyncIterator[bytes], waiting: Waiting, hear: Callable[[bytes], str | None]
+) -> AsyncGenerator[str]:
+    """The texts in a response of server-sent events; `hear` says None at the last event."""
+    events = Events()
+    while some := await waiting.of(anext(received, b"")):
+        for event in events.feed(some):
+            text = hear(event)
+            if text is None:
+                await _drain(received)
+                return
+            if text:
+                waiting.heard()
+                yield text
+
+
+async def _drain(received: AsyncIterator[bytes]) -> None:
+    with suppress(TimeoutError, httpx.HTTPError):
+        async with asyncio.timeout(DRAIN_S):
+            async for _ in received:
+                pass
