@@ -38,6 +38,7 @@ from orchestrator.ports.catalog import Catalog
 from orchestrator.ports.embedder import Embedder
 from orchestrator.ports.generator import Generator
 from orchestrator.ports.indexes import IndexKey, KeywordStore, VectorStore
+from orchestrator.ports.language import LanguageModel
 from orchestrator.ports.measured import Measured
 from orchestrator.ports.reranker import Reranker
 from orchestrator.ports.retriever import Retriever
@@ -59,7 +60,8 @@ KEPT: Final = 1024
 class Backends:
     """Every open backend by its name; `overlap` is the mock retriever's own index.
 
-    `rewriters` and `measured` are those of the generators that are language models.
+    `rewriters` and `measured` are those of the generators that are language models, and `models`
+    what they ask.
     """
 
     caches: Mapping[str, Cache]
@@ -69,6 +71,7 @@ class Backends:
     rerankers: Mapping[str, Reranker]
     generators: Mapping[str, Generator]
     overlap: KeywordStore | None
+    models: Mapping[str, LanguageModel] = field(default_factory=dict)
     rewriters: Mapping[str, Rewriter] = field(default_factory=dict)
     measured: Mapping[str, Measured] = field(default_factory=dict)
 

@@ -149,8 +149,13 @@ async def _open_backends(settings: Settings, stack: AsyncExitStack, metrics: Met
         name: TimedEmbedder(await backends.open_embedder(chosen, settings, stack), watch)
         for name, chosen in settings.named("embedder").items()
     }
+    models = {
+        name: await backends.open_language_model(chosen, stack)
+        for name, chosen in settings.named("generator").items()
+        if isinstance(chosen, options.LanguageOptions)
+    }
     generators = {
-        name: backends.open_generator(chosen, embedders)
+        name: backends.open_generator(chosen, embedders, models.get(name))
         for name, chosen in settings.named("generator").items()
     }
     return Backends(
@@ -173,6 +178,7 @@ async def _open_backends(settings: Settings, stack: AsyncExitStack, metrics: Met
         },
         generators={name: TimedGenerator(one, watch) for name, one in generators.items()},
         overlap=OverlapStore() if mocked else None,
+        models=models,
         rewriters={name: one for name, one in generators.items() if isinstance(one, Rewriter)},
         measured={
             name: TimedMeasured(one, watch)
