@@ -57,7 +57,10 @@ class Packer:
         for at in load.waiting():
             await self._take_shortened(at, compression, load)
         if not load.taken:
-            raise TooLarge("the question leaves no room for passages in the model's window")
+            raise TooLarge(
+                f"question, prompt and answer leave {max(room, 0)} tokens of the model's window: "
+                "not one sentence of what was found fits"
+            )
         return load.packed([one for one in passages if one not in kept])
 
     async def _take_shortened(self, at: int, compression: Compression, load: _Load) -> None:

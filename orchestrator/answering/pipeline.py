@@ -34,7 +34,7 @@ class Pipeline:
 
         Raises:
             Unavailable: when retrieval or generation is down.
-            TooLarge: when the question leaves no room for passages.
+            TooLarge: when no passage fits beside the question.
             Conflict: when a source was deleted or withdrawn before the last event.
         """
         course = Course(query, moment, self.names)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_GAP: Final = re.compile(r"[\W_]+")
+_GAP: Final = re.compile(r"(?:\[\d*\]?|[\W_])+")
+"""What stands between words; a citation is none, finished or not."""
 _STOP: Final = re.compile(r"[.!?…。\n]")
 MOST_BEFORE: Final = 16
 """A refusal may be wrapped, such as in `**` or quotation marks, by so many characters."""
@@ -14,15 +15,16 @@ MOST_BEFORE: Final = 16
 class RefusalWatch:
     """Lets an answer through, holding back only what may still become a refusal.
 
-    An answer is one if its first sentence is that sentence, in any case, however it is wrapped;
-    what comes after it is not shown. It is one, too, if it cites nothing and says so further on.
+    An answer is one if its first sentence is that sentence, in any case, however it is wrapped,
+    and whatever it cites; nothing else of it is shown. It is one, too, if it cites nothing and
+    says so further on.
     """
 
     def __init__(self, sentence: str) -> None:
         self._sentence = sentence
         self._words = _words(sentence)
         between = r"[\W_]+".join(re.escape(word) for word in self._words.split())
-        self._whole = re.compile(rf"[\W_]*{between}(?P<after>[\W_]*)", re.IGNORECASE)
+        self._whole = re.compile(rf"[\W_]*{between}(?P<after>(?:\[\d*\]|[\W_])*)", re.IGNORECASE)
         self._held = ""
         self._said = ""
         self._open = True

@@ -110,6 +110,8 @@ async def test_by_default_passages_may_be_as_weak_as_they_are():
         ["The documents", " do not", " say."],
         ["\n\n**The documents do not say.**"],
         ["“the Documents do not say”"],
+        ["The documents do not say [1", "][2]."],
+        ["The documents do not say [1]"],
         ["The documents do not say", ". They speak of fees [1], though."],
         list("The documents do not say."),
     ],

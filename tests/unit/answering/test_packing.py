@@ -218,7 +218,7 @@ async def test_the_best_is_rather_compressed_than_left_out_for_others():
 
 @pytest.mark.parametrize("room", [-5, 0, 3])
 async def test_where_no_sentence_fits_the_question_is_too_long(room):
-    with pytest.raises(TooLarge, match="no room for passages"):
+    with pytest.raises(TooLarge, match="not one sentence"):
         await packed([of(TEXT, 1)], room=room)
 
 
