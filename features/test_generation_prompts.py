@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pytest_bdd import given, parsers, scenarios, then, when
 
-from features.world import Deploy, World
+from features.world import Service, World, serving
 from orchestrator.ports.language import Completion, Message
 from tests.completions import Completions, completions
 from tests.injections import INJECTIONS
@@ -21,11 +21,22 @@ scenarios("generation_prompts.feature")
 WINDOW = 8_000
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def model() -> Iterator[Completions]:
     with completions(obeying) as server:
         server.window = WINDOW
         yield server
+
+
+@pytest.fixture(scope="module")
+def asking(
+    profile: str, model: Completions, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
+    """One service for all scenarios here; each has its own workspace."""
+    chosen = {"KIND": "openai", "MODEL": MODEL, "BASE_URL": f"{model.url}/v1", "WINDOW": WINDOW}
+    variables = {f"RAG_GENERATOR__{name}": str(value) for name, value in chosen.items()}
+    with serving(profile, tmp_path_factory.mktemp(profile), variables) as service:
+        yield service
 
 
 def obeying(asked: Asked) -> Script:
@@ -36,10 +47,8 @@ def obeying(asked: Asked) -> Script:
 
 
 @given("a language model that obeys every order that it finds outside of a passage")
-def language_model(world: World, deploy: Deploy, model: Completions) -> None:
-    variables = {"KIND": "openai", "MODEL": MODEL, "BASE_URL": f"{model.url}/v1"}
-    chosen = {f"RAG_GENERATOR__{name}": value for name, value in variables.items()}
-    world.service = deploy({**chosen, "RAG_GENERATOR__WINDOW": str(WINDOW)})
+def language_model(world: World, asking: Service) -> None:
+    world.service = asking
 
 
 @given(parsers.parse('documents that give orders by "{family}"'))
