@@ -11,7 +11,9 @@ from typing import Any, Final
 from orchestrator.answering.asking import UnderstandingRetriever
 from orchestrator.answering.course import Names
 from orchestrator.answering.explaining import Words
+from orchestrator.answering.packing import Packer
 from orchestrator.answering.pipeline import Pipeline
+from orchestrator.answering.prompts import prompts
 from orchestrator.answering.reaching import ReachingRetriever
 from orchestrator.answering.reranking import ConditionalReranker
 from orchestrator.answering.retrieval import (
@@ -26,7 +28,7 @@ from orchestrator.answering.spelling import Spelling
 from orchestrator.domain.errors import Conflict, Rejected
 from orchestrator.domain.identity import Scope
 from orchestrator.domain.passages import Candidate, Passage
-from orchestrator.domain.workspaces import TRIED, Reach, WorkspaceConfig
+from orchestrator.domain.workspaces import TRIED, Prompting, Reach, WorkspaceConfig
 from orchestrator.evaluation.replaying import RememberingEmbedder
 from orchestrator.indexing.library import Library, Moment
 from orchestrator.indexing.projection import Projection, Source
@@ -37,6 +39,8 @@ from orchestrator.ports.embedder import Embedder
 from orchestrator.ports.generator import Generator
 from orchestrator.ports.health import Pingable
 from orchestrator.ports.indexes import IndexKey, KeywordStore, VectorStore
+from orchestrator.ports.language import LanguageModel
+from orchestrator.ports.measured import Measured
 from orchestrator.ports.reranker import Reranker
 from orchestrator.ports.retriever import Retriever
 from orchestrator.ports.rewriter import Rewriter
@@ -57,8 +61,8 @@ KEPT: Final = 1024
 class Backends:
     """Every open backend by its name; `overlap` is the mock retriever's own index.
 
-    `rewriters` are those of the generators that are language models, `pulses` tell whether they
-    can be asked.
+    `rewriters` and `measured` are those of the generators that are language models, `models` what
+    they ask, and `pulses` tell whether those can be asked.
     """
 
     caches: Mapping[str, Cache]
@@ -68,8 +72,10 @@ class Backends:
     rerankers: Mapping[str, Reranker]
     generators: Mapping[str, Generator]
     overlap: KeywordStore | None
+    models: Mapping[str, LanguageModel] = field(default_factory=dict)
     rewriters: Mapping[str, Rewriter] = field(default_factory=dict)
     pulses: Mapping[str, Pingable] = field(default_factory=dict)
+    measured: Mapping[str, Measured] = field(default_factory=dict)
 
 
 class Assembly:
@@ -115,6 +121,7 @@ class Assembly:
                 )
         if config.understanding.spelling:
             self._check_spelling(config)
+        _check_prompting(config.prompting)
         if config.understanding.rewrites and config.generator not in self._backends.rewriters:
             raise Rejected(
                 f"generator '{config.generator}' is no language model: it can neither paraphrase "
@@ -254,6 +261,7 @@ class Assembly:
             reranker=self._reranker(config),
             generator=self._backends.generators[config.generator],
             rerank_depth=getattr(reranking, "depth", 0),
+            packer=Packer(self._backends.measured.get(config.generator)),
         )
 
     def _reranker(self, config: WorkspaceConfig) -> Reranker:
@@ -262,6 +270,16 @@ class Assembly:
         if margin is None or self._settings.named("reranker")[config.reranker].kind == "none":
             return inner
         return ConditionalReranker(inner, margin=margin, skipped=self._metrics.rerank_skipped.inc)
+
+
+def _check_prompting(how: Prompting) -> None:
+    if missing := prompts().missing(how):
+        known = [str(one) for one in prompts() if one.refusal]
+        raise Rejected(
+            f"there is no prompt '{missing[0]}'{did_you_mean(missing[0], known)}",
+            code="unknown_prompt",
+            field="config.prompting",
+        )
 
 
 async def _near(

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, assert_never
 
 from pydantic import SecretStr
 
+from orchestrator.answering.generating import ModelGenerator
+from orchestrator.answering.prompts import prompts
 from orchestrator.domain.errors import Misconfigured
 from orchestrator.ports.archives import Archives
 from orchestrator.ports.blobs import BlobStore
@@ -337,9 +339,11 @@ async def open_reranker(chosen: options.RerankerOptions, stack: AsyncExitStack) 
 
 
 def open_generator(
-    chosen: options.GeneratorOptions, embedders: Mapping[str, Embedder]
+    chosen: options.GeneratorOptions,
+    embedders: Mapping[str, Embedder],
+    model: LanguageModel | None = None,
 ) -> Generator:
-    """A generator; it may use an embedder that is open already.
+    """A generator; it may use an embedder, or asks the language model, that is open already.
 
     Raises:
         Misconfigured: when it names an embedder that there is not.
@@ -369,7 +373,10 @@ def open_generator(
             | options.TritonGeneratorOptions()
             | options.LiteLLMGeneratorOptions()
         ):
-            raise Misconfigured(f"generator '{chosen.kind}' is not yet joined to a prompt")
+            assert model is not None
+            return ModelGenerator(
+                model, prompts(), max_tokens=chosen.max_tokens, temperature=chosen.temperature
+            )
     assert_never(chosen)
 
 

@@ -27,6 +27,7 @@ from orchestrator.ports.blobs import BlobStore
 from orchestrator.ports.catalog import Catalog
 from orchestrator.ports.embedder import Embedder
 from orchestrator.ports.generator import Generator
+from orchestrator.ports.measured import Measured
 from orchestrator.ports.queue import Queue
 from orchestrator.ports.rewriter import Rewriter
 from orchestrator.ports.scanner import Scanner
@@ -39,6 +40,7 @@ from orchestrator.telemetry.timed import (
     TimedCache,
     TimedEmbedder,
     TimedGenerator,
+    TimedMeasured,
     TimedReranker,
 )
 
@@ -157,9 +159,10 @@ async def _open_backends(settings: Settings, stack: AsyncExitStack, metrics: Met
         for name, chosen in settings.named("generator").items()
         if isinstance(chosen, options.LanguageOptions)
     }
+    models = {name: model for name, (model, _) in guarded.items()}
     pulses = {name: pulse for name, (_, pulse) in guarded.items()}
     generators = {
-        name: backends.open_generator(chosen, embedders)
+        name: backends.open_generator(chosen, embedders, models.get(name))
         for name, chosen in settings.named("generator").items()
     }
     return Backends(
@@ -185,8 +188,14 @@ async def _open_backends(settings: Settings, stack: AsyncExitStack, metrics: Met
             for name, one in _chained(settings, generators, pulses, embedders, metrics).items()
         },
         overlap=OverlapStore() if mocked else None,
+        models=models,
         rewriters={name: one for name, one in generators.items() if isinstance(one, Rewriter)},
         pulses=pulses,
+        measured={
+            name: TimedMeasured(one, watch)
+            for name, one in generators.items()
+            if isinstance(one, Measured)
+        },
     )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from orchestrator.answering.grounding import CitationGuard
-from orchestrator.domain.answers import Answer, Meta, Outcome, Query, Source
+from orchestrator.domain.answers import Answer, Meta, Outcome, Packing, Query, Source
 from orchestrator.domain.context import begin_skips, begin_timings, trace_id
 from orchestrator.domain.errors import Unavailable
 from orchestrator.domain.passages import Passage
@@ -40,6 +40,7 @@ class Course:
         self._moment = moment
         self._query = query
         self.understood: Understood | None = None
+        self.packing: Packing | None = None
 
     @cached_property
     def key(self) -> CacheKey:
@@ -101,6 +102,8 @@ class Course:
             revision=self._moment.revision,
             config_version=self._moment.workspace.config_version,
             query=self.understood,
+            prompt=outcome.prompt,
+            packing=self.packing,
         )
         return Answer(text, outcome.answerable, cited, meta)
 

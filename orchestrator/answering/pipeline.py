@@ -1,4 +1,4 @@
-"""The pipeline: cache, retrieve, rerank, generate, check, remember, answer."""
+"""The pipeline: cache, retrieve, rerank, pack, generate, check, remember, answer."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from orchestrator.answering.course import Course, Names, as_source
 from orchestrator.answering.grounding import CitationGuard
+from orchestrator.answering.packing import Packer
 from orchestrator.domain.answers import Done, Event, Outcome, Query, Sources, Token
 from orchestrator.indexing.library import Library, Moment
 from orchestrator.ports.cache import Cache
@@ -25,6 +26,7 @@ class Pipeline:
     cache: Cache
     retriever: Retriever
     reranker: Reranker
+    packer: Packer
     generator: Generator
     rerank_depth: int
 
@@ -34,6 +36,7 @@ class Pipeline:
         Raises:
             Unavailable: when retrieval or generation is down.
             Exhausted: when generation has too much to do.
+            TooLarge: when no passage fits beside the question.
             Conflict: when a source was deleted or withdrawn before the last event.
         """
         course = Course(query, moment, self.names)
@@ -57,7 +60,8 @@ class Pipeline:
         passages = retrieval.passages
         with course.degrading("reranker"):
             passages = await self.reranker.rerank(query, passages, limit=query.top_k)
-        passages = passages[: query.top_k]
+        packed = await self.packer.pack(query, passages[: query.top_k])
+        course.packing, passages = packed.trace, packed.passages
 
         sources = tuple(as_source(passage) for passage in passages)
         yield Sources(sources)
@@ -74,7 +78,7 @@ class Pipeline:
             yield Token(rest)
         course.note(outcome.degraded)
 
-        await self.library.confirm(moment, passages, query.scope)
+        await self.library.confirm(moment, packed.used, query.scope)
         answer = course.answer(text, outcome, sources, guard)
         if course.whole:
             with course.degrading("cache"):

@@ -81,7 +81,7 @@ class Answering:
     async def _begin(self, query: Query) -> AsyncGenerator[Event]:
         query = query.understood()
         moment = await self._library.pin(query.scope.workspace)
-        return self._pipeline_of(moment).stream(query.at(moment.revision), moment)
+        return self._pipeline_of(moment).stream(_pinned(query, moment), moment)
 
     async def search(
         self, query: Query, *, mode: Mode | None = None, by_document: bool = False
@@ -110,7 +110,7 @@ class Answering:
         version = moment.workspace.config_version
         if wish.trial:
             moment = _tried(moment, wish.trial)
-        query = replace(query.at(moment.revision), explain=wish.explain)
+        query = replace(_pinned(query, moment), explain=wish.explain)
         pipeline = self._pipeline_of(moment)
         limit = query.top_k * GROUP_DEPTH if wish.by_document else query.top_k
         if wish.rerank:
@@ -131,6 +131,11 @@ class Answering:
             config_version=version,
         )
         return replace(found, passages=passages, why=why, made=made)
+
+
+def _pinned(query: Query, moment: Moment) -> Query:
+    query = query.at(moment.revision)
+    return replace(query, prompting=moment.workspace.config.prompting)
 
 
 def _tried(moment: Moment, trial: Trial) -> Moment:

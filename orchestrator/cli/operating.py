@@ -9,6 +9,7 @@ from typing import Any, Final
 import yaml
 from rich.table import Table
 
+from orchestrator.answering.prompts import prompts
 from orchestrator.cli.console import OPERATOR, Exit, out, print_json
 from orchestrator.domain.errors import RagError
 from orchestrator.domain.identity import DEFAULT_WORKSPACE
@@ -88,6 +89,7 @@ async def doctor(json: bool) -> Exit:
             states |= {f"{name} answers": state for name, state in report.states.items()}
             states["index"] = "up"
             isolation = await application.parsers.isolation()
+            states["prompts"] = ", ".join(str(one) for one in prompts())
             states["parser isolation"] = f"{isolation}: {isolation.sentence}"
             ready = report.ready and not report.down
     except RagError as error:

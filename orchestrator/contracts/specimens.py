@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from io import BytesIO
 
-from orchestrator.domain.answers import Answer, Meta, Query, Source, Usage
+from orchestrator.domain.answers import Answer, Meta, Packing, Query, Source, Usage
 from orchestrator.domain.documents import Chunk, Upload
 from orchestrator.domain.filters import Metadata
 from orchestrator.domain.identity import ANONYMOUS, EVERYONE, Principal, Scope
@@ -77,6 +77,8 @@ def answer(text: str = f"{REFUNDS} [1]") -> Answer:
         usage=Usage(prompt_tokens=12, completion_tokens=9, model="small", cost=0.25),
         revision=7,
         config_version=2,
+        prompt="answer/v1.en",
+        packing=Packing(1, 240, 3000, ("2",), ("3",), ("1",), ("4", "5")),
     )
     return Answer(text, answerable=True, sources=(source,), meta=meta)
 

@@ -11,6 +11,7 @@ from orchestrator.domain.errors import Rejected
 from orchestrator.domain.identity import DEFAULT_WORKSPACE, Scope
 from orchestrator.domain.passages import StageScore
 from orchestrator.domain.understanding import Understood
+from orchestrator.domain.workspaces import Prompting
 
 MAX_QUERY_CHARACTERS: Final = 4_000
 MAX_TOP_K: Final = 100
@@ -23,7 +24,8 @@ class Query:
     """A question in a scope; `top_k` counts the passages an answer may rest on.
 
     Keyword search looks for `synonyms` too; a positive `lean` speaks for it, a negative one for
-    vectors. With `explain`, retrieval keeps what an explanation is made of.
+    vectors. With `explain`, retrieval keeps what an explanation is made of. A language model is
+    told what `prompting` says.
     """
 
     text: str
@@ -32,6 +34,7 @@ class Query:
     synonyms: tuple[str, ...] = ()
     lean: float = 0.0
     explain: bool = False
+    prompting: Prompting = field(default_factory=Prompting)
 
     def understood(self) -> Query:
         """The question as every later stage sees it: Unicode-normalised, spaces collapsed."""
@@ -89,10 +92,28 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class Packing:
+    """How passages came into a language model's window: `given` to it, in so many `tokens`.
+
+    The rest are ids of chunks: `merged` into a neighbour's source, `duplicates` of another,
+    `compressed` to some of their sentences, and `left_out`, as they did not fit into `budget`.
+    """
+
+    given: int
+    tokens: int
+    budget: int
+    merged: tuple[str, ...] = ()
+    duplicates: tuple[str, ...] = ()
+    compressed: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Meta:
     """How an answer came to be; times are in milliseconds.
 
-    `degraded` names what was missing, and `skipped` what there was no need of.
+    `degraded` names what was missing, and `skipped` what there was no need of. A `prompt` and
+    `packing` there are where the generator is a language model.
     """
 
     cache_hit: bool = False
@@ -108,6 +129,8 @@ class Meta:
     revision: int = 0
     config_version: int = 0
     query: Understood | None = None
+    prompt: str = ""
+    packing: Packing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,13 +161,15 @@ class Token:
 class Outcome:
     """A generator's last word: whether the passages answered, the cost, and what it did without.
 
-    `generator` is the kind that answered, where another was asked first.
+    `generator` is the kind that answered, where another was asked first; `prompt` names what a
+    language model was told, such as `answer/v1.en`.
     """
 
     answerable: bool
     usage: Usage = Usage()
     degraded: tuple[str, ...] = ()
     generator: str = ""
+    prompt: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,6 +157,35 @@ class Reach:
 
 
 @dataclass(frozen=True, slots=True)
+class Prompting:
+    """What is said to a generator that is a language model; no other is concerned.
+
+    `name`, `version` and `language` choose its prompt; a `split`, of versions with their weights,
+    takes the place of `version`: each question gets the version that its text draws. Passages are
+    at most `context` tokens (0: as many as the model's window holds), the best of them at both
+    `edges` of all, or all as they are `ranked`. Where none is nearer to the question than `weak`,
+    a cosine, the model is not asked.
+    """
+
+    __pydantic_config__ = _STRICT
+
+    name: str = "answer"
+    version: int = 1
+    language: str = "en"
+    split: tuple[tuple[int, float], ...] = ()
+    order: Literal["edges", "ranked"] = "edges"
+    context: int = 0
+    weak: float | None = None
+
+    def __post_init__(self) -> None:
+        weights = [weight for _, weight in self.split]
+        if len(weights) > 10 or not all(0 < weight < 1e6 for weight in weights):
+            raise ValueError("a split has at most 10 versions, each with a weight above 0")
+        if self.context < 0 or not -1 <= (self.weak or 0) <= 1:
+            raise ValueError("context is not negative, and weak a cosine, from -1 to 1")
+
+
+@dataclass(frozen=True, slots=True)
 class Footing:
     """What a workspace's chunks and indexes stand on: what a re-indexing changes."""
 
@@ -186,6 +215,7 @@ class WorkspaceConfig:
     words: Words = Words()
     understanding: Understanding = Understanding()
     reach: Reach = Reach()
+    prompting: Prompting = Prompting()
     depth: int = 100
     generation: int = 1
 

@@ -31,6 +31,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from orchestrator.answering.prompts import prompts
 from orchestrator.domain.errors import Misconfigured
 from orchestrator.domain.places import normal
 from orchestrator.domain.quotas import Quota
@@ -250,8 +251,9 @@ class Settings(BaseSettings):
 
     @property
     def fingerprint(self) -> str:
-        """A digest of all the backends: two processes that agree on it give the same answers."""
+        """A digest of all backends and prompts: two processes of one give the same answers."""
         shown = {stage: str(self.named(stage)) for stage in STAGES}
+        shown["prompts"] = prompts().digest
         return hashlib.sha256(repr(shown).encode()).hexdigest()[:16]
 
     @classmethod

@@ -16,6 +16,7 @@ from orchestrator.ports.cache import Cache, CacheKey
 from orchestrator.ports.embedder import Embedder
 from orchestrator.ports.generator import Generator, admit
 from orchestrator.ports.health import Pingable
+from orchestrator.ports.measured import Measured
 from orchestrator.ports.reranker import Reranker
 from orchestrator.ports.retriever import Retriever
 
@@ -157,3 +158,20 @@ class TimedGenerator:
                 yield piece
                 since = time.perf_counter()
         self._watch.add(spent + time.perf_counter() - since)
+
+
+class TimedMeasured:
+    """What counts tokens, timed where it counts those of passages."""
+
+    def __init__(self, inner: Measured, histogram: Histogram) -> None:
+        self._inner = inner
+        self._watch = Stopwatch("count", histogram)
+
+    async def room(self, query: Query) -> int:
+        """As it is: it is asked at the same time."""
+        return await self._inner.room(query)
+
+    async def sizes(self, passages: Sequence[Passage]) -> Sequence[int]:
+        """Timed."""
+        with self._watch.running():
+            return await self._inner.sizes(passages)

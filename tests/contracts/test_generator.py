@@ -7,9 +7,12 @@ import pytest
 from adapters.embedder.onnx import OnnxEmbedder
 from adapters.generator.extractive import ExtractiveGenerator
 from adapters.generator.mock import MockGenerator
+from orchestrator.answering.generating import ModelGenerator
+from orchestrator.answering.prompts import prompts
 from orchestrator.contracts.generator import LUNCH, REFUNDS, GeneratorContract, told
 from orchestrator.domain.answers import NOT_FOUND
 from orchestrator.settings import options
+from tests.obedient import Obedient
 
 ALWAYS_THE_FIRST = "the mock answers from its first passage, whatever that says"
 
@@ -54,6 +57,12 @@ class TestExtractiveGeneratorByMeaning(Extractive):
     @pytest.fixture
     def generator(self, minilm: OnnxEmbedder) -> ExtractiveGenerator:
         return extractive(minilm)
+
+
+class TestModelGenerator(GeneratorContract):
+    @pytest.fixture
+    def generator(self) -> ModelGenerator:
+        return ModelGenerator(Obedient(), prompts())
 
 
 def extractive(embedder: OnnxEmbedder | None) -> ExtractiveGenerator:

@@ -17,7 +17,13 @@ from orchestrator.answering.reaching import ReachingRetriever
 from orchestrator.answering.retrieval import HybridRetriever, SingleRetriever
 from orchestrator.assembly import KEPT, Assembly, Backends
 from orchestrator.domain.errors import Rejected
-from orchestrator.domain.workspaces import Reach, Reranking, Understanding, WorkspaceConfig
+from orchestrator.domain.workspaces import (
+    Prompting,
+    Reach,
+    Reranking,
+    Understanding,
+    WorkspaceConfig,
+)
 from orchestrator.indexing.roster import Roster
 from orchestrator.settings import STAGES, load
 from orchestrator.telemetry.metrics import Metrics
@@ -181,3 +187,29 @@ def test_a_configuration_that_names_what_is_there_is_taken(assembly):
     config = WorkspaceConfig(generator="cheap", reranker="off", retriever="words")
 
     assert assembly.check(config) is config
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        Prompting(version=9),
+        Prompting(name="answers"),
+        Prompting(language="xx"),
+        Prompting(split=((1, 1), (9, 1))),
+        Prompting(name="imagine"),
+    ],
+)
+def test_a_prompt_that_is_not_there_is_refused(assembly, how):
+    with pytest.raises(Rejected, match="there is no prompt") as refused:
+        assembly.check(WorkspaceConfig(prompting=how))
+
+    assert (refused.value.code, refused.value.field) == ("unknown_prompt", "config.prompting")
+    assert "answer/v" in refused.value.detail
+
+
+def test_passages_are_packed_where_the_generator_is_measured(assembly):
+    measured = SimpleNamespace()
+    object.__setattr__(assembly._backends, "measured", {"cheap": measured})
+
+    assert assembly.pipeline(moment(generator="cheap")).packer._measured is measured
+    assert assembly.pipeline(moment(version=2)).packer._measured is None

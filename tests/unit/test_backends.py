@@ -30,8 +30,10 @@ from adapters.vectors.pgvector import PgVectorStore
 from orchestrator import backends
 from orchestrator.domain.errors import Misconfigured
 from orchestrator.ports.indexes import IndexKey
+from orchestrator.ports.measured import Measured
+from orchestrator.ports.rewriter import Rewriter
 from orchestrator.settings import load
-from tests.builders import Ledger, ids_of
+from tests.builders import Ledger, ids_of, question
 
 MILVUS = {"kind": "milvus", "uri": "http://127.0.0.1:9", "token": "root:hunter2"}
 PGVECTOR = {"kind": "pgvector", "url": "postgresql://rag:hunter2@127.0.0.1:9/rag"}
@@ -257,6 +259,27 @@ def test_a_generator_is_opened_by_its_kind(tmp_path, chosen, adapter):
     embedders = {"default": MockEmbedder(), "far": MockEmbedder()}
 
     assert type(backends.open_generator(found.generator, embedders)) is adapter
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {"kind": "openai", "model": "m"},
+        {"kind": "vllm"},
+        {"kind": "triton"},
+    ],
+)
+async def test_a_language_model_is_asked_as_its_options_say(tmp_path, chosen):
+    found = settings(tmp_path, generator={**chosen, "max_tokens": 77, "temperature": 0.5})
+
+    async with AsyncExitStack() as stack:
+        model = await backends.open_language_model(found.generator, stack)
+        generator = backends.open_generator(found.generator, {}, model)
+
+    assert isinstance(generator, Rewriter)
+    assert isinstance(generator, Measured)
+    asked = generator._asked(generator._prompt(question()), question(), [])
+    assert (asked.max_tokens, asked.temperature) == (77, 0.5)
 
 
 def test_an_embedder_that_a_generator_names_must_be_there(tmp_path):

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 from orchestrator.answering.course import Names
+from orchestrator.answering.packing import Packer
 from orchestrator.answering.pipeline import Pipeline
 from orchestrator.answering.service import Answering
 from orchestrator.domain.answers import Outcome, Token, Usage
@@ -80,6 +81,7 @@ class Stages:
         self.outcome = Outcome(answerable=True, usage=Usage(12, 3))
         self.names = NAMES
         self.rerank_depth = 0
+        self.packer = Packer()
         self.degraded: tuple[str, ...] = ()
         self.understood: Understood | None = None
         self.retrieval_down = self.reranker_down = self.generator_down = False
@@ -102,6 +104,7 @@ class Stages:
             reranker=self,
             generator=self,
             rerank_depth=self.rerank_depth,
+            packer=self.packer,
         )
 
     async def rerank(self, query: Any, passages: Any, *, limit: int) -> Any:

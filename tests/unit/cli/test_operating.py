@@ -191,6 +191,23 @@ def test_named_backends_are_among_what_is_checked(rag, monkeypatch):
     assert one_json(rag("doctor", "--json"))["checks"]["generator 'cheap'"] == "mock"
 
 
+@pytest.mark.usefixtures("empty")
+def test_prompts_are_named(rag):
+    named = one_json(rag("doctor", "--json"))["checks"]["prompts"].split(", ")
+
+    assert {"answer/v1.en", "answer/v1.de", "imagine/v1.en"} <= set(named)
+
+
+@pytest.mark.usefixtures("empty")
+def test_a_prompt_that_is_not_there_refuses_the_start(rag, monkeypatch):
+    monkeypatch.setenv("RAG_WORKSPACE__PROMPTING__LANGUAGE", "dee")
+
+    result = rag("workspaces")
+
+    assert result.exit_code == 2
+    assert "there is no prompt 'answer/v1.dee': did you mean 'answer/v1.de'?" in told(result)
+
+
 @pytest.fixture
 def heeded():
     """An interrupt is heeded, also where tests run in the background and it is ignored."""

@@ -14,7 +14,13 @@ from orchestrator.domain.documents import Piece, Receipt, text_hash
 from orchestrator.domain.errors import Rejected
 from orchestrator.domain.filters import Condition
 from orchestrator.domain.identity import ANONYMOUS, EVERYONE, Principal, Scope
-from orchestrator.domain.workspaces import Chunking, Fusion, WorkspaceConfig, workspace_name
+from orchestrator.domain.workspaces import (
+    Chunking,
+    Fusion,
+    Prompting,
+    WorkspaceConfig,
+    workspace_name,
+)
 
 
 @pytest.mark.parametrize(
@@ -168,3 +174,19 @@ def test_chunks_serve_another_configuration_of_the_same_embedder_and_chunking(ch
 def test_a_generation_is_one_that_can_be_counted_on_from(generation):
     with pytest.raises(ValueError, match="generation 1 to 1,000,000"):
         WorkspaceConfig(generation=generation)
+
+
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [
+        ({"split": ((1, 0),)}, "a weight above 0"),
+        ({"split": ((1, float("nan")),)}, "a weight above 0"),
+        ({"split": tuple((number, 1) for number in range(11))}, "at most 10 versions"),
+        ({"context": -1}, "context is not negative"),
+        ({"weak": 1.1}, "weak a cosine"),
+        ({"weak": float("nan")}, "weak a cosine"),
+    ],
+)
+def test_a_prompting_that_cannot_be_is_refused(values, why):
+    with pytest.raises(ValueError, match=why):
+        Prompting(**values)

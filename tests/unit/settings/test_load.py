@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from traceback import format_exception
 
 import pytest
 
+from orchestrator.answering.prompts import Prompts, prompts
 from orchestrator.domain.errors import Misconfigured
 from orchestrator.domain.workspaces import Fusion
 from orchestrator.settings import STAGES, load, options
@@ -206,7 +208,7 @@ def test_folders_lie_below_the_data_folder_unless_said_otherwise():
         ),
         (
             {"RAG_GENERATOR__KIND": "gpt"},
-            "unknown generator 'gpt': there are 'extractive', 'mock'",
+            "unknown generator 'gpt': there are 'extractive', 'litellm', 'mock', 'openai', 'triton', 'vllm'",
         ),
         ({"RAG_CACHE__KIND": "radis"}, "unknown cache 'radis': did you mean 'redis'?"),
         (
@@ -417,3 +419,11 @@ def test_a_list_that_is_not_json_is_told_in_a_sentence(env, name):
     env(**{name: "/srv/documents"})
 
     assert refused() == f'{name} is not JSON: a list is written as \'["one", "another"]\''
+
+
+def test_the_fingerprint_changes_with_every_prompt_of_the_package(env, monkeypatch):
+    before, (first, *others) = load().fingerprint, list(prompts())
+    changed = Prompts([replace(first, system=f"{first.system} Indeed."), *others])
+    monkeypatch.setattr("orchestrator.settings.tree.prompts", lambda: changed)
+
+    assert load().fingerprint != before

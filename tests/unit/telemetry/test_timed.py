@@ -21,6 +21,7 @@ from orchestrator.telemetry.timed import (
     TimedCache,
     TimedEmbedder,
     TimedGenerator,
+    TimedMeasured,
     TimedReranker,
     TimedRetriever,
 )
@@ -210,3 +211,19 @@ async def test_a_timed_generator_that_is_closed_has_closed_the_other(metrics, wa
     await pieces.aclose()
 
     assert closed == [True]
+
+
+async def test_tokens_are_counted_as_they_are_and_the_time_is_told(watch, timings, observed):
+    class Slow:
+        async def room(self, query):
+            return 7
+
+        async def sizes(self, passages):
+            await asyncio.sleep(WORK_S)
+            return [3 for _ in passages]
+
+    timed = TimedMeasured(Slow(), watch)
+
+    assert (await timed.room(question()), await timed.sizes([passage()])) == (7, [3])
+    assert timings["count"] >= WORK_S * 900
+    assert observed("count") == 1

@@ -1,0 +1,152 @@
+"""A generator, and a rewriter, over any language model."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from typing import Final, Literal
+
+from orchestrator.answering.delimiting import delimited, fresh_boundary, passage_block
+from orchestrator.answering.prompts import Prompt, Prompts
+from orchestrator.answering.refusing import RefusalWatch
+from orchestrator.answering.rewriting import ModelRewriter
+from orchestrator.domain.analytics import outcome_of
+from orchestrator.domain.answers import Outcome, Query, Token
+from orchestrator.domain.errors import Unavailable
+from orchestrator.domain.passages import Passage
+from orchestrator.ports.language import Completion, Finish, LanguageModel, Message
+
+MESSAGE_TOKENS: Final = 8
+"""What a chat template adds to each message, and to the answer, at most."""
+BETWEEN_TOKENS: Final = 2
+"""What stands between two passages."""
+BYTES: Final = 2
+"""Hardly a text has more tokens than half its bytes: so many are taken where none are counted."""
+_DEGRADED: Final = {"stop": (), "length": ("answer_cut_short",), "filtered": ("answer_filtered",)}
+
+
+class ModelGenerator:
+    """`orchestrator.ports.generator.Generator`, `Rewriter` and `Measured` over a language model.
+
+    Passages reach the model between delimiters that they cannot forge. Without passages, or where
+    they are too weak, it is not asked. An answer has at most `max_tokens`.
+    """
+
+    def __init__(
+        self,
+        model: LanguageModel,
+        prompts: Prompts,
+        *,
+        max_tokens: int = 512,
+        temperature: float = 0.0,
+        boundary: Callable[[], str] = fresh_boundary,
+    ) -> None:
+        self._model = model
+        self._prompts = prompts
+        self._max_tokens = max_tokens
+        self._temperature = temperature
+        self._boundary = boundary
+        self._rewriter = ModelRewriter(model, prompts, boundary=boundary)
+
+    async def generate(
+        self, query: Query, passages: Sequence[Passage]
+    ) -> AsyncGenerator[Token | Outcome]:
+        """What the model says; where it refuses, its prompt's sentence, word for word.
+
+        Raises:
+            Unavailable: when the model does not answer, or says nothing.
+        """
+        prompt = self._prompt(query)
+        if not passages or _too_weak(query, passages):
+            yield Token(prompt.refusal)
+            yield Outcome(answerable=False, prompt=str(prompt))
+            return
+        watch, spoken, finish = RefusalWatch(prompt.refusal), False, None
+        async with aclosing(self._model.stream(self._asked(prompt, query, passages))) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, Finish):
+                    finish = piece
+                elif shown := watch.admit(piece):
+                    spoken = True
+                    yield Token(shown)
+        if rest := watch.finish():
+            spoken = True
+            yield Token(rest)
+        if finish is None or (not spoken and finish.reason == "stop"):
+            raise Unavailable(f"model '{self._model.name}'", "it said nothing")
+        if not spoken:
+            yield Token(prompt.refusal)
+        yield Outcome(
+            answerable=spoken and not watch.refused,
+            usage=finish.usage,
+            degraded=_DEGRADED[finish.reason],
+            prompt=str(prompt),
+        )
+
+    async def room(self, query: Query) -> int:
+        """What the window leaves; at most what the workspace wants."""
+        messages = self._messages(self._prompt(query), query, ())
+        taken = sum(await self._count([one.text for one in messages]))
+        template = MESSAGE_TOKENS * (len(messages) + 1)
+        left = self._model.window - self._max_tokens - taken - template
+        return min(left, query.prompting.context or left)
+
+    async def sizes(self, passages: Sequence[Passage]) -> Sequence[int]:
+        """Counted in the very form that the model reads."""
+        boundary = self._boundary()
+        blocks = [passage_block(number, one, boundary) for number, one in enumerate(passages, 1)]
+        return [count + BETWEEN_TOKENS for count in await self._count(blocks)]
+
+    async def paraphrases(self, query: Query, *, count: int) -> Sequence[str]:
+        """The model's other wordings."""
+        return await self._rewriter.paraphrases(query, count=count)
+
+    async def imagined(self, query: Query) -> str:
+        """What the model makes up."""
+        return await self._rewriter.imagined(query)
+
+    def _prompt(self, query: Query) -> Prompt:
+        return self._prompts.chosen(query.prompting, query.text)
+
+    def _asked(self, prompt: Prompt, query: Query, passages: Sequence[Passage]) -> Completion:
+        return Completion(
+            self._messages(prompt, query, passages),
+            max_tokens=self._max_tokens,
+            temperature=self._temperature,
+        )
+
+    def _messages(
+        self, prompt: Prompt, query: Query, passages: Sequence[Passage]
+    ) -> tuple[Message, ...]:
+        boundary = self._boundary()
+        blocks = [passage_block(number, one, boundary) for number, one in enumerate(passages, 1)]
+        return prompt.messages(
+            boundary=boundary,
+            passages="\n\n".join(ordered(blocks, query.prompting.order)),
+            question=delimited("question", query.text, boundary),
+        )
+
+    async def _count(self, texts: Sequence[str]) -> Sequence[int]:
+        try:
+            return await self._model.count(texts)
+        except Unavailable:  # it will be told by whoever is asked for the answer
+            return [len(text.encode()) // BYTES + 1 for text in texts]
+
+
+def ordered(blocks: Sequence[str], order: Literal["edges", "ranked"]) -> Sequence[str]:
+    """Blocks, best first, as they are shown: with `edges`, the best is first and the next last.
+
+    What stands in the middle of a long text is read least: Liu et al., "Lost in the middle", TACL
+    2024.
+    """
+    if order == "ranked":
+        return blocks
+    return [*blocks[::2], *reversed(blocks[1::2])]
+
+
+def _too_weak(query: Query, passages: Sequence[Passage]) -> bool:
+    weak = query.prompting.weak
+    dense = any("dense" in one.stages for one in passages)
+    return (
+        weak is not None and dense and outcome_of(passages, fused=True, weak_cosine=weak) == "weak"
+    )
