@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
 from orchestrator.domain.errors import Rejected
+from orchestrator.domain.grounding import Grounded
 from orchestrator.domain.identity import DEFAULT_WORKSPACE, Scope
 from orchestrator.domain.passages import StageScore
 from orchestrator.domain.understanding import Understood
@@ -90,7 +91,8 @@ class Usage:
 class Meta:
     """How an answer came to be; times are in milliseconds.
 
-    `degraded` names what was missing, and `skipped` what there was no need of.
+    `degraded` names what was missing, and `skipped` what there was no need of. `confidence` is
+    how likely the answer is right, where that was measured for what made it.
     """
 
     cache_hit: bool = False
@@ -106,6 +108,8 @@ class Meta:
     revision: int = 0
     config_version: int = 0
     query: Understood | None = None
+    grounding: Grounded | None = None
+    confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,11 +138,28 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A generator's last word: whether the passages answered, the cost, and what it did without."""
+    """A generator's last word: whether the passages answered, the cost, and what it did without.
+
+    `evidence` is its own estimate, in [0, 1], that they do, if it makes one.
+    """
 
     answerable: bool
     usage: Usage = Usage()
     degraded: tuple[str, ...] = ()
+    evidence: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """The last word of an answer's check: the generator's, as far as it was let through.
+
+    `cited` are the numbers of the passages that are cited in what was shown.
+    """
+
+    outcome: Outcome
+    cited: frozenset[int] = frozenset()
+    grounding: Grounded | None = None
+    confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

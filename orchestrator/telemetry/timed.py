@@ -17,6 +17,7 @@ from orchestrator.ports.generator import Generator
 from orchestrator.ports.health import Pingable
 from orchestrator.ports.reranker import Reranker
 from orchestrator.ports.retriever import Retriever
+from orchestrator.ports.verifier import Claim, Verifier
 
 
 class Stopwatch:
@@ -144,3 +145,16 @@ class TimedGenerator:
             yield piece
             since = time.perf_counter()
         self._watch.add(spent + time.perf_counter() - since)
+
+
+class TimedVerifier:
+    """A verifier, timed."""
+
+    def __init__(self, inner: Verifier, histogram: Histogram) -> None:
+        self._inner = inner
+        self._watch = Stopwatch("verify", histogram)
+
+    async def support(self, claims: Sequence[Claim]) -> Sequence[float]:
+        """Timed."""
+        with self._watch.running():
+            return await self._inner.support(claims)
