@@ -287,7 +287,13 @@ SENTENCES = [REFUNDS, FEES, HOTELS, WRONG, "Refunds are paid within 9 days.", "S
 GLUE = [" ", "\n", "\n\n", "\n- ", "", "\n## Refunds\n", "\n1. ", ".", "[", "]", " e.g. ", ":\n"]
 MARKERS = [" [1]", "[2]", " [3]", "[4]", " [9]", "[0]", "[", " [1", "1]", "[1234567]", "[12"]
 WORDS = ["Fees", "refunded", "7", "not", "chairman", "EUR", "140", "|", "**"]
-output = st.lists(st.sampled_from([*SENTENCES, *GLUE, *MARKERS, *WORDS]), max_size=14).map("".join)
+jumble = st.lists(st.sampled_from([*SENTENCES, *GLUE, *MARKERS, *WORDS]), max_size=14).map("".join)
+sentence = st.tuples(
+    st.sampled_from(SENTENCES),
+    st.sampled_from(["", "", " [1]", "[2]", " [1][3]", " [9]"]),
+    st.sampled_from([" ", " ", "\n", "\n\n", "\n- "]),
+).map("".join)
+output = jumble | st.lists(sentence, max_size=5).map("".join)
 
 
 @st.composite
@@ -298,7 +304,9 @@ def model_output(draw):
     return text, [text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
 
 
-texts = st.lists(st.sampled_from([REFUNDS, FEES, HOTELS, "Sure.", "7", "[1]"]), max_size=4)
+texts = st.just(list(TEXTS)) | st.lists(
+    st.sampled_from([REFUNDS, FEES, HOTELS, "Sure.", "7", "[1]"]), max_size=4
+)
 
 
 @given(model_output(), texts, st.sampled_from(["flag", "remove", "refuse"]))
