@@ -101,7 +101,7 @@ async def ask(app: Application, question: str, gold: dict[str, Any]) -> list[Row
                 checked = piece
         assert isinstance(checked, Checked)
         assert checked.grounding
-        known = known_of(query.text, passages, vectors=True)
+        known = await known_of(query.text, passages, vectors=True)
         known["evidence"] = checked.outcome.evidence or 0.0
         known["grounding"] = checked.grounding.score or 0.0
         return Row(

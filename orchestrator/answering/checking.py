@@ -45,7 +45,7 @@ class Check:
 
         Where what was found is too weak, the generator is not asked. Raises what it raises.
         """
-        weak, known = self._how.weak, self._known(query, passages)
+        weak, known = self._how.weak, await self._known(query, passages)
         if weak is not None and evidence(known) < weak:
             skip("generator")
             yield Token(NOT_FOUND)
@@ -83,10 +83,10 @@ class Check:
             return Flagging(judge, passages)
         return Releasing(judge, passages, refuse=self._how.policy == "refuse")
 
-    def _known(self, query: Query, passages: Sequence[Passage]) -> dict[str, float]:
+    async def _known(self, query: Query, passages: Sequence[Passage]) -> dict[str, float]:
         if self._how.weak is None and self._right is None:
             return {}
-        return known_of(query.text, passages, vectors=self._vectors)
+        return await known_of(query.text, passages, vectors=self._vectors)
 
     def _grounded(self, sentences: tuple[Sentence, ...] = (), withheld: int = 0) -> Grounded:
         how = self._how

@@ -7,6 +7,7 @@ from io import BytesIO
 from orchestrator.domain.answers import Answer, Meta, Query, Source, Usage
 from orchestrator.domain.documents import Chunk, Upload
 from orchestrator.domain.filters import Metadata
+from orchestrator.domain.grounding import Grounded, Sentence
 from orchestrator.domain.identity import ANONYMOUS, EVERYONE, Principal, Scope
 from orchestrator.domain.passages import Passage, StageScore
 
@@ -77,6 +78,18 @@ def answer(text: str = f"{REFUNDS} [1]") -> Answer:
         usage=Usage(prompt_tokens=12, completion_tokens=9),
         revision=7,
         config_version=2,
+        grounding=Grounded(
+            policy="remove",
+            verifier="embedding",
+            threshold=0.6,
+            score=0.9,
+            sentences=(
+                Sentence(0, 47, (1,), 0.9, supported=True),
+                Sentence(48, 53, (), None, True),
+            ),
+            withheld=1,
+        ),
+        confidence=0.87,
     )
     return Answer(text, answerable=True, sources=(source,), meta=meta)
 

@@ -14,7 +14,13 @@ from orchestrator.domain.documents import Piece, Receipt, text_hash
 from orchestrator.domain.errors import Rejected
 from orchestrator.domain.filters import Condition
 from orchestrator.domain.identity import ANONYMOUS, EVERYONE, Principal, Scope
-from orchestrator.domain.workspaces import Chunking, Fusion, WorkspaceConfig, workspace_name
+from orchestrator.domain.workspaces import (
+    Chunking,
+    Fusion,
+    Grounding,
+    WorkspaceConfig,
+    workspace_name,
+)
 
 
 @pytest.mark.parametrize(
@@ -168,3 +174,19 @@ def test_chunks_serve_another_configuration_of_the_same_embedder_and_chunking(ch
 def test_a_generation_is_one_that_can_be_counted_on_from(generation):
     with pytest.raises(ValueError, match="generation 1 to 1,000,000"):
         WorkspaceConfig(generation=generation)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"threshold": 0},
+        {"threshold": 1.1},
+        {"weak": 0},
+        {"weak": 1},
+        {"models": ("judge",)},
+        {"models": ("judge",), "verifier": "embedding"},
+    ],
+)
+def test_grounding_that_cannot_be_is_refused(how):
+    with pytest.raises(ValueError, match=r"threshold|weak|models"):
+        Grounding(**how)
