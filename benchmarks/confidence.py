@@ -39,7 +39,8 @@ UNANSWERED = 0.25
 BINS = 10
 ANSWERS = ("cosine", "coverage", "names")
 ANSWERS_BY_WORDS = ("coverage", "names")
-RIGHT = ("cosine", "coverage", "names", "evidence")
+RIGHT = ("evidence",)
+RIGHT_BY_ALL = ("cosine", "coverage", "names", "grounding", "evidence")
 WEAK = (0.05, 0.1, 0.15, 0.2, 0.3)
 
 
@@ -127,23 +128,29 @@ def report(fitted: list[Row], measured: list[Row]) -> dict[str, Any]:
             "auc": auc(likely, [row.found for row in measured]),
             "weak": {str(limit): weakness(measured, likely, limit) for limit in WEAK},
         }
+    for name, features in (("RIGHT", RIGHT), ("RIGHT_BY_ALL", RIGHT_BY_ALL)):
+        told[name] = rightness(fitted, measured, features)
+    return told
+
+
+def rightness(fitted: list[Row], measured: list[Row], features: Sequence[str]) -> dict[str, Any]:
+    """The model of a right answer, and how well it does."""
     known, unknown = [[one for one in rows if one.answered] for rows in (fitted, measured)]
-    weights = fit(known, RIGHT, [row.right for row in known])
-    likely = probabilities(unknown, RIGHT, weights)
-    right = [row.right for row in unknown]
-    told["RIGHT"] = {
-        **shown(RIGHT, weights),
+    weights = fit(known, features, [row.right for row in known])
+    likely, right = probabilities(unknown, features, weights), [row.right for row in unknown]
+    return {
+        **shown(features, weights),
         "answers": len(unknown),
+        "right": [round(share(rows), 3) for rows in (known, unknown)],
         "grounding": min(row.known["grounding"] for row in unknown),
-        "right": round(float(np.average(right, weights=counts(unknown))), 3),
         "auc": auc(likely, right),
         "ece": ece(likely, right, counts(unknown)),
-        "ece_of_evidence": ece(
-            np.array([row.known["evidence"] for row in unknown]), right, counts(unknown)
-        ),
         "bins": bins(likely, right, counts(unknown)),
     }
-    return told
+
+
+def share(rows: list[Row]) -> float:
+    return float(np.average([row.right for row in rows], weights=counts(rows)))
 
 
 def fit(rows: list[Row], features: Sequence[str], target: Sequence[bool]) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import replace
 
-from orchestrator.answering.confidence import Logistic, evidence, known_of
+from orchestrator.answering.confidence import TOLD, Logistic, evidence, known_of
 from orchestrator.answering.grounding import cited_in
 from orchestrator.answering.judging import Judge
 from orchestrator.answering.releasing import Flagging, Release, Releasing
@@ -84,7 +84,7 @@ class Check:
         return Releasing(judge, passages, refuse=self._how.policy == "refuse")
 
     async def _known(self, query: Query, passages: Sequence[Passage]) -> dict[str, float]:
-        if self._how.weak is None and self._right is None:
+        if self._how.weak is None and (self._right is None or self._right.weights.keys() <= TOLD):
             return {}
         return await known_of(query.text, passages, vectors=self._vectors)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
@@ -129,10 +129,27 @@ class Evidence:
         chunk = passage.chunk
         plain = without_markers(chunk.text)
         above = _with_beginnings(words(f"{chunk.title}. {chunk.section or ''}"))
-        singles = [Place.of(quotable(plain[a:b]), above) for a, b in sentences(plain)]
-        self.quotes = frozenset(one.folded for one in singles)
-        self.places = [*singles, *(one.joined(after) for one, after in pairwise(singles))]
-        self.terms = above.union(*(one.terms for one in singles))
+        self._singles = [Place.of(quotable(plain[a:b]), above) for a, b in sentences(plain)]
+        self.quotes = frozenset(one.folded for one in self._singles)
+        self.terms = above.union(*(one.terms for one in self._singles))
+
+    def places(self) -> Iterator[Place]:
+        """Every sentence, then every two that follow each other."""
+        yield from self._singles
+        for one, after in pairwise(self._singles):
+            yield one.joined(after)
+
+    def closest(self, wanted: Sequence[Word]) -> tuple[float, Place]:
+        """The share of the words in the sentence with most of them, or with one beside it."""
+        if not self._singles:
+            return 0.0, Place.of("")
+        shares = [one.share(wanted) for one in self._singles]
+        best = shares.index(max(shares))
+        found = [(shares[best], self._singles[best])]
+        for one, after in pairwise(self._singles[max(0, best - 1) : best + 2]):
+            both = one.joined(after)
+            found.append((both.share(wanted), both))
+        return _most(found)
 
 
 def judged(parts: Sequence[str], passages: Sequence[Evidence]) -> Judged:
@@ -168,10 +185,9 @@ def _clause(text: str, passages: Sequence[Evidence]) -> Judged:
     said = Place.of(text)
     if not said.words:
         return Judged(1.0, decided=False)
-    places = [place for one in passages for place in one.places]
-    if not places or not _numbers_stand(said.words, places):
+    if not _numbers_stand(said.words, passages):
         return Judged(0.0, decided=True)
-    share, best = closest(said.words, places)
+    share, best = closest(said.words, passages)
     score = share * share
     named = capitals_are_names(text)
     lacking = named and _lacks_a_name(said.words, passages)
@@ -189,19 +205,24 @@ def _left(said: Place, best: Place, *, named: bool) -> float:
     return left
 
 
-def closest(wanted: Sequence[Word], places: Iterable[Place]) -> tuple[float, Place]:
+def closest(wanted: Sequence[Word], passages: Iterable[Evidence]) -> tuple[float, Place]:
     """The place with the most of the words, and its share; of two alike, the shorter."""
-    shares = [(place.share(wanted), place) for place in places]
-    return max(shares, key=lambda one: (one[0], -len(one[1].text)))
+    return _most([one.closest(wanted) for one in passages])
 
 
-def _numbers_stand(wanted: Sequence[Word], places: Iterable[Place]) -> bool:
+def _most(found: Iterable[tuple[float, Place]]) -> tuple[float, Place]:
+    return max(found, key=lambda one: (one[0], -len(one[1].text)))
+
+
+def _numbers_stand(wanted: Sequence[Word], passages: Sequence[Evidence]) -> bool:
     """Whether each number stands in a place that has enough of the other words, too."""
     numbers = {word.term for word in wanted if word.kind == "number"}
     others = [word for word in wanted if word.kind != "number"]
-    if not numbers:
-        return True
-    for place in places:
+    if not all(any(one in passage.terms for passage in passages) for one in numbers):
+        return False
+    for place in (place for one in passages for place in one.places()):
+        if not numbers:
+            return True
         numbers -= place.above
         there = numbers & place.terms
         if there and (not others or place.share(others, alone=True) >= CONTEXT):

@@ -114,9 +114,7 @@ class AgreementVerifier:
 
 
 def _closest(claim: Claim) -> str:
-    wanted = words(claim.text)
-    places = [place for one in claim.passages for place in Evidence(one).places]
-    return closest(wanted, places)[1].text
+    return closest(words(claim.text), [Evidence(one) for one in claim.passages])[1].text
 
 
 def _told(claim: Claim) -> Message:
