@@ -11,7 +11,7 @@ from typing import Final
 
 from orchestrator.domain.passages import Passage
 from orchestrator.domain.text import quotable, sentences, without_markers
-from orchestrator.domain.words import PREFIX, Word, capitals_are_names, folded, read, stem, words
+from orchestrator.domain.words import Word, capitals_are_names, folded, read, stem, words
 from orchestrator.ports.verifier import Claim
 
 _CLAUSE: Final = re.compile(
@@ -76,7 +76,8 @@ class Judged:
 class Place:
     """One or two sentences of a passage; `above` are the words of its title and section.
 
-    `terms` and `above` hold the first letters of long words, too.
+    `terms` and `above` hold the first letters of long words, too; `at` are the words' places in one
+    sentence.
     """
 
     text: str
@@ -84,14 +85,15 @@ class Place:
     terms: frozenset[str]
     above: frozenset[str]
     negated: bool
+    at: tuple[int, ...] = ()
     folded: str = ""
 
     @classmethod
     def of(cls, text: str, above: frozenset[str] = frozenset()) -> Place:
         """The place that a text is."""
         found = read(text)
-        terms = _with_beginnings(found.words)
-        return cls(text, found.words, terms, above, found.negated, found.folded)
+        terms = _terms(found.words)
+        return cls(text, found.words, terms, above, found.negated, found.places, found.folded)
 
     def joined(self, other: Place) -> Place:
         """The place that both make, one after the other."""
@@ -112,14 +114,14 @@ class Place:
             whole += weight
             if one.term in terms or one.term in above:
                 here += weight
-            elif len(one.term) > PREFIX and (beginning := f"{one.term[:PREFIX]}…"):
-                here += weight * AKIN * (beginning in terms or beginning in above)
+            elif one.akin and (one.akin in terms or one.akin in above):
+                here += weight * AKIN
         return here / whole
 
 
-def _with_beginnings(found: Iterable[Word]) -> frozenset[str]:
-    terms = {one.term for one in found}
-    return frozenset(terms.union(f"{one[:PREFIX]}…" for one in terms if len(one) >= PREFIX))
+def _terms(found: Sequence[Word]) -> frozenset[str]:
+    """The words, and how the long ones begin."""
+    return frozenset([one.term for one in found] + [one.akin for one in found if one.akin])
 
 
 class Evidence:
@@ -128,7 +130,7 @@ class Evidence:
     def __init__(self, passage: Passage) -> None:
         chunk = passage.chunk
         plain = without_markers(chunk.text)
-        above = _with_beginnings(words(f"{chunk.title}. {chunk.section or ''}"))
+        above = _terms(words(f"{chunk.title}. {chunk.section or ''}"))
         self._singles = [Place.of(quotable(plain[a:b]), above) for a, b in sentences(plain)]
         self.quotes = frozenset(one.folded for one in self._singles)
         self.terms = above.union(*(one.terms for one in self._singles))
@@ -200,7 +202,7 @@ def _left(said: Place, best: Place, *, named: bool) -> float:
     left = 1.0
     if _turned(said, best) or (named and _swapped(said, best)):
         left *= TURNED
-    if not _units_stand(said.words, best):
+    if not _units_stand(said, best):
         left *= OTHER_UNIT
     return left
 
@@ -252,7 +254,11 @@ def _swapped(said: Place, best: Place) -> bool:
     """Whether two names stand around the same word in the other order, in the same voice."""
     if bool(_PASSIVE.search(said.text)) != bool(_PASSIVE.search(best.text)):
         return False
-    names = [word.term for word in said.words if word.kind == "name" or word.place == 0]
+    names = [
+        word.term
+        for word, place in zip(said.words, said.at, strict=True)
+        if word.kind == "name" or place == 0
+    ]
     here, there = _first_places(said.words), _first_places(best.words)
     both = [name for name in dict.fromkeys(names) if name in there]
     return any(
@@ -275,13 +281,13 @@ def _between(places: dict[str, int], first: str, last: str) -> set[str]:
     return {term for term, place in places.items() if places[first] < place < places[last]}
 
 
-def _units_stand(wanted: Sequence[Word], best: Place) -> bool:
+def _units_stand(said: Place, best: Place) -> bool:
     """Whether the word after each number stands near it in the place, too, and every time does."""
-    numbered = any(word.kind == "number" for word in wanted)
-    if numbered and any(word.term in _TIMES - best.terms for word in wanted):
+    numbered = any(word.kind == "number" for word in said.words)
+    if numbered and any(word.term in _TIMES - best.terms for word in said.words):
         return False
-    for number, unit in pairwise(wanted):
-        if number.kind != "number" or unit.kind == "number" or unit.place - number.place > 1:
+    for (number, before), (unit, after) in pairwise(zip(said.words, said.at, strict=True)):
+        if number.kind != "number" or unit.kind == "number" or after - before > 1:
             continue
         at = [place for place, word in enumerate(best.words) if word.term == number.term]
         near = {word.term for one in at for word in best.words[max(0, one - 2) : one + 4]}

@@ -38,7 +38,7 @@ _NEGATIONS: Final = frozenset(
     niemals niemand ohne weder""".split()
 )
 _TOKEN: Final = re.compile(
-    r"[^\W\d_]*\d[^\W_]*(?:[.,:]\d+)*|[%€$£]|[^\W\d_]+(?:['’][^\W\d_]+)?", re.UNICODE
+    r"[^\W\d_]++(?:['’][^\W\d_]++)?(?!\d)|[^\W\d_]*\d[^\W_]*(?:[.,:]\d+)*|[%€$£]"
 )
 _NO_ABBREVIATED: Final = re.compile(r"\bno\.\s*(?=\d)", re.IGNORECASE)
 _OPENS: Final = re.compile(r"(?:\A|[.!?:•|\n])[\s\"'“„(*#>-]*\Z")
@@ -79,25 +79,36 @@ _ENDINGS: Final = tuple(
 _SHORTEST: Final = 3
 """So many letters of a word stay, whatever its ending."""
 PREFIX: Final = 6
-"""Words that begin with as many same letters are akin: compounds, and forms no rule knows."""
+"""Words that begin with as many same letters are akin."""
 
 
 class Word(NamedTuple):
-    """A word that says something, by its stem, or a number as digits; `place` counts all words."""
+    """A word that says something, by its stem, or a number as digits.
+
+    `akin` is how a long word begins: it is the same for compounds, and for forms no rule knows.
+    """
 
     term: str
     kind: Kind
-    place: int
+    akin: str = ""
+
+    @classmethod
+    def of(cls, term: str, kind: Kind) -> Word:
+        """With what it begins with."""
+        long = kind != "number" and len(term) >= PREFIX
+        return cls(term, kind, f"{term[:PREFIX]}…" if long else "")
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
     """A text's words in order, without function words; whether it says that something is not.
 
-    `folded` is all words of it, in lower case and with one space between them.
+    `places` are where the words stand among all; `folded` is all of them, in lower case and with
+    one space between them.
     """
 
     words: tuple[Word, ...]
+    places: tuple[int, ...]
     negated: bool
     folded: str
 
@@ -120,18 +131,27 @@ def folded(text: str) -> str:
 def read(text: str) -> Reading:
     """Read a text."""
     found: list[Word] = []
+    places: list[int] = []
+    tokens: list[str] = []
     negates = False
-    tokens = [(token[0], token.start()) for token in _TOKEN.finditer(text)]
-    for place, (raw, at) in enumerate(tokens):
-        opens = raw[0].isupper() and _OPENS.search(text, max(0, at - _BEFORE), at) is not None
-        terms = _terms(raw, opens)
-        if terms is None:
-            negates = negates or not _NO_ABBREVIATED.match(text, at)
-        elif terms:
-            found.extend([Word(term, kind, place) for term, kind in terms])
+    for place, token in enumerate(_TOKEN.finditer(text)):
+        raw = token[0]
+        tokens.append(raw)
+        terms = _terms(raw, raw[0].isupper() and _opens(text, token.start()))
+        if terms:
+            found += terms
+            places += [place] * len(terms)
+        elif terms is None:
+            negates = negates or not _NO_ABBREVIATED.match(text, token.start())
     if text.count("-") > 1:
-        found += [Word(f"month {int(one[1])}", "number", 0) for one in _ISO_DATE.finditer(text)]
-    return Reading(tuple(found), negates, " ".join([raw for raw, _ in tokens]).casefold())
+        dates = [Word(f"month {int(one[1])}", "number") for one in _ISO_DATE.finditer(text)]
+        found += dates
+        places += [0] * len(dates)
+    return Reading(tuple(found), tuple(places), negates, " ".join(tokens).casefold())
+
+
+def _opens(text: str, at: int) -> bool:
+    return _OPENS.search(text, max(0, at - _BEFORE), at) is not None
 
 
 def capitals_are_names(text: str) -> bool:
@@ -142,7 +162,7 @@ def capitals_are_names(text: str) -> bool:
 
 
 @lru_cache(maxsize=65_536)
-def _terms(raw: str, opens: bool) -> tuple[tuple[str, Kind], ...] | None:
+def _terms(raw: str, opens: bool) -> tuple[Word, ...] | None:
     """What a token stands for; nothing where it is a function word, none where it negates."""
     low = raw.casefold().replace("’", "'")
     if any(char.isdigit() for char in low):
@@ -150,10 +170,10 @@ def _terms(raw: str, opens: bool) -> tuple[tuple[str, Kind], ...] | None:
     if low in _NEGATIONS or low.endswith("n't") or low.startswith("kein"):
         return None
     if low in _NUMBERS or _is_month(low, raw, opens):
-        return ((_NUMBERS.get(low) or _MONTHS[low], "number"),)
+        return (Word(_NUMBERS.get(low) or _MONTHS[low], "number"),)
     if low in STOP_WORDS and not _is_acronym(raw):
         return ()
-    return ((_SYMBOLS.get(low) or stem(low), _kind(raw, opens)),)
+    return (Word.of(_SYMBOLS.get(low) or stem(low), _kind(raw, opens)),)
 
 
 def _kind(raw: str, opens: bool) -> Kind:
@@ -168,17 +188,17 @@ def _is_month(low: str, raw: str, opens: bool) -> bool:
     return low in _MONTHS and raw[0].isupper() and not (opens and low in {"may", "march"})
 
 
-def _number(low: str) -> Iterator[tuple[str, Kind]]:
+def _number(low: str) -> Iterator[Word]:
     if measured := _MEASURED.fullmatch(low):
-        yield measured[1].lstrip("0") or "0", "number"
+        yield Word(measured[1].lstrip("0") or "0", "number")
         if measured[2] not in _ORDINALS:
-            yield stem(measured[2]), "plain"
+            yield Word(stem(measured[2]), "plain")
     elif _GROUPED.fullmatch(low):
-        yield re.sub("[.,]", "", low), "number"
+        yield Word(re.sub("[.,]", "", low), "number")
     elif low.isdigit():
-        yield low.lstrip("0") or "0", "number"
+        yield Word(low.lstrip("0") or "0", "number")
     else:
-        yield low.replace(",", "."), "number"
+        yield Word(low.replace(",", "."), "number")
 
 
 @lru_cache(maxsize=65_536)
