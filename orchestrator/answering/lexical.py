@@ -1,4 +1,4 @@
-"""Verification by words alone: no model, a millisecond or so."""
+"""Verification by words alone: no model, a few milliseconds."""
 
 from __future__ import annotations
 
