@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
 from orchestrator.domain.errors import Rejected
+from orchestrator.domain.grounding import Grounded
 from orchestrator.domain.identity import DEFAULT_WORKSPACE, Scope
 from orchestrator.domain.passages import StageScore
 from orchestrator.domain.understanding import Understood
@@ -113,7 +114,8 @@ class Meta:
     """How an answer came to be; times are in milliseconds.
 
     `degraded` names what was missing, and `skipped` what there was no need of. A `prompt` and
-    `packing` there are where the generator is a language model.
+    `packing` there are where the generator is a language model. `confidence` is
+    how likely the answer is right, where that was measured for what made it.
     """
 
     cache_hit: bool = False
@@ -131,6 +133,8 @@ class Meta:
     query: Understood | None = None
     prompt: str = ""
     packing: Packing | None = None
+    grounding: Grounded | None = None
+    confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +166,8 @@ class Outcome:
     """A generator's last word: whether the passages answered, the cost, and what it did without.
 
     `generator` is the kind that answered, where another was asked first; `prompt` names what a
-    language model was told, such as `answer/v1.en`.
+    language model was told, such as `answer/v1.en`. `evidence` is
+    its own estimate, in [0, 1], that they do, if it makes one.
     """
 
     answerable: bool
@@ -170,6 +175,20 @@ class Outcome:
     degraded: tuple[str, ...] = ()
     generator: str = ""
     prompt: str = ""
+    evidence: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """The last word of an answer's check: the generator's, as far as it was let through.
+
+    `cited` are the numbers of the passages that are cited in what was shown.
+    """
+
+    outcome: Outcome
+    cited: frozenset[int] = frozenset()
+    grounding: Grounded | None = None
+    confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
