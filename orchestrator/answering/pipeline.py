@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from orchestrator.answering.course import Course, Names, as_source
@@ -59,12 +60,13 @@ class Pipeline:
         sources = tuple(as_source(passage) for passage in passages)
         yield Sources(sources)
         guard, text, outcome = CitationGuard(len(passages)), "", Outcome(answerable=False)
-        async for piece in self.generator.generate(query, passages):
-            if isinstance(piece, Outcome):
-                outcome = piece
-            elif shown := guard.admit(piece.text):
-                text += shown
-                yield Token(shown)
+        async with aclosing(self.generator.generate(query, passages)) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, Outcome):
+                    outcome = piece
+                elif shown := guard.admit(piece.text):
+                    text += shown
+                    yield Token(shown)
         if rest := guard.finish():
             text += rest
             yield Token(rest)

@@ -1,6 +1,6 @@
 """Generation: passages to an answer that cites them."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
 from orchestrator.domain.answers import Outcome, Query, Token
@@ -10,9 +10,12 @@ from orchestrator.domain.passages import Passage
 class Generator(Protocol):
     """Writes an answer from passages alone, citing the n-th of them as `[n]`."""
 
-    def generate(self, query: Query, passages: Sequence[Passage]) -> AsyncIterator[Token | Outcome]:
+    def generate(
+        self, query: Query, passages: Sequence[Passage]
+    ) -> AsyncGenerator[Token | Outcome]:
         """The answer in pieces, then exactly one `Outcome`.
 
         Where the passages do not answer, `Outcome.answerable` is false and the text says so.
+        Closing the generator ends what it does, at once.
         """
         ...

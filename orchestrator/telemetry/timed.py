@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 
 from prometheus_client import Histogram
 
@@ -136,11 +137,12 @@ class TimedGenerator:
 
     async def generate(
         self, query: Query, passages: Sequence[Passage]
-    ) -> AsyncIterator[Token | Outcome]:
+    ) -> AsyncGenerator[Token | Outcome]:
         """Timed."""
         spent, since = 0.0, time.perf_counter()
-        async for piece in self._inner.generate(query, passages):
-            spent += time.perf_counter() - since
-            yield piece
-            since = time.perf_counter()
+        async with aclosing(self._inner.generate(query, passages)) as pieces:
+            async for piece in pieces:
+                spent += time.perf_counter() - since
+                yield piece
+                since = time.perf_counter()
         self._watch.add(spent + time.perf_counter() - since)

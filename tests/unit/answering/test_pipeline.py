@@ -322,6 +322,26 @@ async def test_the_generator_reads_what_the_sources_show(stages):
     assert query == QUESTION.at(1)
 
 
+async def test_a_stream_that_is_closed_has_closed_its_generator(stages):
+    closed = []
+
+    async def generate(_query, _passages):
+        try:
+            while True:
+                yield Token("Refunds ")
+        finally:
+            closed.append("generator")
+
+    stages.generate = generate
+    events = stages.answering.stream(QUESTION)
+    while not isinstance(await anext(events), Token):
+        pass
+
+    await events.aclose()
+
+    assert closed == ["generator"]
+
+
 async def test_a_source_that_is_deleted_meanwhile_is_a_conflict(stages):
     stages.before_generation = lambda: stages.withdraw(stages.ids[0])
 

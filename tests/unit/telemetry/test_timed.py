@@ -173,3 +173,22 @@ async def test_a_timed_generator_is_that_generator_and_times_no_reader(watch, ti
     assert said == [Token("Refunds "), Token("are paid."), Outcome(answerable=True)]
     assert WORK_S * 2e3 * 0.9 <= timings["generate"] < WORK_S * 10e3
     assert observed("generate") == 1
+
+
+async def test_a_timed_generator_that_is_closed_has_closed_the_other(watch):
+    closed = []
+
+    class Endless:
+        async def generate(self, *_):
+            try:
+                while True:
+                    yield Token("Refunds ")
+            finally:
+                closed.append(True)
+
+    pieces = TimedGenerator(Endless(), watch).generate(question(), [])
+    await anext(pieces)
+
+    await pieces.aclose()
+
+    assert closed == [True]
