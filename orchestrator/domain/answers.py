@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from orchestrator.domain.errors import Rejected
 from orchestrator.domain.identity import DEFAULT_WORKSPACE, Scope
@@ -19,11 +19,20 @@ NOT_FOUND: Final = "The documents do not say."
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """Something said before the question, and by whom."""
+
+    role: Literal["user", "assistant"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
     """A question in a scope; `top_k` counts the passages an answer may rest on.
 
     Keyword search looks for `synonyms` too; a positive `lean` speaks for it, a negative one for
-    vectors. With `explain`, retrieval keeps what an explanation is made of.
+    vectors. With `explain`, retrieval keeps what an explanation is made of. `history` is what the
+    caller says was said before, oldest first; nothing reads it: `text` must stand alone.
     """
 
     text: str
@@ -32,6 +41,7 @@ class Query:
     synonyms: tuple[str, ...] = ()
     lean: float = 0.0
     explain: bool = False
+    history: tuple[Turn, ...] = ()
 
     def understood(self) -> Query:
         """The question as every later stage sees it: Unicode-normalised, spaces collapsed."""
@@ -50,11 +60,12 @@ def query_text(raw: str) -> str:
     """
     text = raw.strip()
     if not text:
-        raise Rejected("the question is empty", field="query")
+        raise Rejected("the question is empty", code="invalid_request", field="query")
     if len(text) > MAX_QUERY_CHARACTERS:
         raise Rejected(
             f"the question is {len(text):,} characters long: at most {MAX_QUERY_CHARACTERS:,} "
             "are allowed",
+            code="invalid_request",
             field="query",
         )
     return text
