@@ -140,7 +140,9 @@ def _add_tools(app: FastAPI, settings: Settings) -> None:
         with extra("mcp"):
             from orchestrator.http.mounting import Mcp  # noqa: PLC0415  # of an extra
         app.state.tools = Mcp(settings, lambda: app.state.application)
-        app.router.routes.append(Route("/mcp", app.state.tools, include_in_schema=False))
+        app.router.routes.append(
+            Route("/mcp", app.state.tools, methods=["POST"], include_in_schema=False)
+        )
 
 
 def _add_middleware(app: FastAPI, http: HttpSettings, metrics: Metrics) -> None:

@@ -20,7 +20,7 @@ from orchestrator.domain.identity import Principal
 from orchestrator.http.dependencies import application, caller
 from orchestrator.http.problems import invalid_request, problem, problem_of, respond, unexpected
 from orchestrator.http.schemas import Asking
-from orchestrator.http.streaming import Failure, Told, told
+from orchestrator.http.streaming import SLOWNESS, Failure, Told, told
 from orchestrator.wiring import Application
 
 router = APIRouter()
@@ -97,6 +97,7 @@ class Chat:
         self._app = app
         self._answering: asyncio.Task[None] | None = None
         self._about: str | None = None
+        self._asked_at = 0.0
         self._quiet_since = time.monotonic()
 
     async def run(self) -> None:
@@ -117,13 +118,16 @@ class Chat:
                 continue
             self._quiet_since = time.monotonic()
             return message if message["type"] == "websocket.receive" else None
-        await self._socket.close(NORMAL, "idle")
+        if not self._busy:  # else it is not read, and could not be told either
+            await self._socket.close(NORMAL, "idle")
         return None
 
     def _left(self) -> float:
-        """Seconds until it has been idle for too long; while it answers, it is not idle."""
-        idle_s = self._app.settings.http.socket_idle_s
-        return idle_s if self._busy else self._quiet_since + idle_s - time.monotonic()
+        """Seconds until it has been idle, or has not read an answer, for too long."""
+        http, now = self._app.settings.http, time.monotonic()
+        if self._busy:
+            return min(http.socket_idle_s, self._asked_at + http.timeout_s * SLOWNESS - now)
+        return self._quiet_since + http.socket_idle_s - now
 
     @property
     def _busy(self) -> bool:
@@ -148,7 +152,7 @@ class Chat:
                 busy = Conflict("a question is being answered: wait, or cancel it", code="busy")
                 await self._fail(problem_of(busy), wanted.id)
             case Question():
-                self._about = wanted.id
+                self._about, self._asked_at = wanted.id, time.monotonic()
                 self._answering = asyncio.create_task(self._answer(wanted))
 
     async def _stop(self) -> None:

@@ -217,3 +217,11 @@ async def test_without_the_setting_there_is_nothing(service):
     response = await service.http.post("/mcp", json=INITIALIZE)
 
     assert response.status_code == 404
+
+
+async def test_no_stream_is_held_open_for_what_a_server_might_say():
+    async with listening(mcp=True) as at, httpx.AsyncClient() as http:
+        accepts = {"accept": "text/event-stream"}
+        response = await http.get(f"http://{at.address}/mcp", headers=accepts)
+
+    assert response.status_code == 405

@@ -206,6 +206,20 @@ async def test_no_more_is_made_than_a_slow_socket_reads():
         await until(lambda: endless.closed == 1)
 
 
+@pytest.mark.parametrize("piece", [None, Token("x" * 10_000)], ids=["silent", "flooding"])
+async def test_a_socket_that_reads_nothing_is_left_in_the_end(piece):
+    async with listening(heartbeat_s=0.2, timeout_s=1) as at:
+        at.service.app.state.application.answering = endless = Endless(*SILENT, piece=piece)
+        async with chatting(at, ping_interval=None) as socket:
+            await ask(socket)
+            await heard(socket, last=("token",))
+            socket.transport.pause_reading()
+
+            await until(lambda: endless.closed == 1)
+            await until(lambda: at.tasks == 0)
+            socket.transport.abort()
+
+
 async def test_a_message_that_is_too_large_closes_the_socket():
     async with listening(max_body_bytes=1_000) as at, chatting(at) as socket:
         await ask(socket, query="x" * 2_000)
