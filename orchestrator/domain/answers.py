@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from orchestrator.domain.errors import Rejected
 from orchestrator.domain.grounding import Grounded
@@ -21,12 +21,21 @@ NOT_FOUND: Final = "The documents do not say."
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """Something said before the question, and by whom."""
+
+    role: Literal["user", "assistant"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
     """A question in a scope; `top_k` counts the passages an answer may rest on.
 
     Keyword search looks for `synonyms` too; a positive `lean` speaks for it, a negative one for
     vectors. With `explain`, retrieval keeps what an explanation is made of. A language model is
-    told what `prompting` says.
+    told what `prompting` says. `history` is what the caller says was said before, oldest first;
+    nothing reads it: `text` must stand alone.
     """
 
     text: str
@@ -36,6 +45,7 @@ class Query:
     lean: float = 0.0
     explain: bool = False
     prompting: Prompting = field(default_factory=Prompting)
+    history: tuple[Turn, ...] = ()
 
     def understood(self) -> Query:
         """The question as every later stage sees it: Unicode-normalised, spaces collapsed."""
@@ -54,11 +64,12 @@ def query_text(raw: str) -> str:
     """
     text = raw.strip()
     if not text:
-        raise Rejected("the question is empty", field="query")
+        raise Rejected("the question is empty", code="invalid_request", field="query")
     if len(text) > MAX_QUERY_CHARACTERS:
         raise Rejected(
             f"the question is {len(text):,} characters long: at most {MAX_QUERY_CHARACTERS:,} "
             "are allowed",
+            code="invalid_request",
             field="query",
         )
     return text
