@@ -73,7 +73,7 @@ class Served:
     @pytest.fixture
     async def unknown(self, opened):
         prefix = "openai/" if self.kind == "litellm" else ""
-        return await opened(self.kind, model=f"{prefix}other")
+        return await opened(self.kind, model=f"{prefix}other", api_key=SECRET)
 
     @pytest.fixture
     async def absent(self, opened):

@@ -31,6 +31,21 @@ COLOURS: Final = {
 }
 
 
+BROKEN_OFF: Final = ("cut", "malformed chunk", "error in the stream", "no end")
+NO_COMPLETION: Final = (
+    *BROKEN_OFF,
+    "500",
+    "503",
+    "302",
+    "gone",
+    "cut before",
+    "reset",
+    "strange chunk",
+    "no events",
+    "wrong content type",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Said:
     """All that a model said."""
@@ -203,24 +218,7 @@ class LanguageModelFailures:
     `go_wrong(how)` makes their server fail in the way that is named, from now on.
     """
 
-    @pytest.mark.parametrize(
-        "how",
-        [
-            "500",
-            "503",
-            "302",
-            "gone",
-            "cut before",
-            "cut",
-            "reset",
-            "malformed chunk",
-            "strange chunk",
-            "error in the stream",
-            "no end",
-            "no events",
-            "wrong content type",
-        ],
-    )
+    @pytest.mark.parametrize("how", NO_COMPLETION)
     async def test_what_is_no_completion_is_unavailable(
         self, model: LanguageModel, go_wrong: Callable[[str], None], how: str
     ) -> None:
@@ -230,7 +228,7 @@ class LanguageModelFailures:
 
         assert isinstance(error, Unavailable)
 
-    @pytest.mark.parametrize("how", ["cut", "malformed chunk", "error in the stream", "no end"])
+    @pytest.mark.parametrize("how", BROKEN_OFF)
     async def test_what_was_said_before_is_there(
         self, model: LanguageModel, go_wrong: Callable[[str], None], how: str
     ) -> None:
