@@ -67,7 +67,7 @@ def completion(*messages: Message, max_tokens: int = 24, **further: Any) -> Comp
 async def said(model: LanguageModel, asked: Completion | None = None) -> Said:
     """All that the model says; its last word is the only one."""
     pieces: list[Any] = []
-    async with aclosing(model.stream(asked or completion())) as told:
+    async with asyncio.timeout(LONG_S), aclosing(model.stream(asked or completion())) as told:
         pieces.extend([piece async for piece in told])
     *texts, finish = pieces
     assert isinstance(finish, Finish)
@@ -339,7 +339,8 @@ class LanguageModelFailures:
         """How the model fails, with what it said before; it quotes no key and no text."""
         told: list[str] = []
         with pytest.raises(RagError) as caught:
-            await collect(model.stream(completion()), told)
+            async with asyncio.timeout(LONG_S):
+                await collect(model.stream(completion()), told)
         assert SECRET not in caught.value.detail
         assert "refunds" not in caught.value.detail
         return caught.value, told
