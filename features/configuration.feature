@@ -55,6 +55,7 @@ Feature: Choosing by configuration alone
     Examples:
       | variable                  | value     | sentence                                                                      |
       | RAG_GENERATOR__KIND       | extractve | unknown generator 'extractve': did you mean 'extractive'?                     |
+      | RAG_GENERATOR__KIND       | vlm       | unknown generator 'vlm': did you mean 'vllm'?                                 |
       | RAG_CACHE__KIND           | redsi     | unknown cache 'redsi': did you mean 'redis'?                                  |
       | RAG_RETRIEVER__KIND       | oracle    | unknown retriever 'oracle': there are 'dense', 'hybrid', 'keyword', 'mock'    |
       | RAG_CATALOG__KIND         | postgres  | unknown catalog 'postgres'                                                    |

@@ -50,7 +50,7 @@ def misbehave(server: Completions, how: str) -> None:
         "error in the stream": scripted(error_after=6),
         "no end": scripted(reason=None),
         "no events": scripted(raw=""),
-        "wrong content type": scripted(raw="<html>", content_type="text/html"),
+        "wrong content type": scripted(content_type="text/html"),
         "mute": scripted(mute=True),
         "silent": scripted(wait_s=3600),
         "silent but for comments": scripted(wait_s=3600, comments=0.02),

@@ -31,7 +31,8 @@ def opener(server: Completions, stack: AsyncExitStack) -> Opening:
 
     async def opening(kind: str, **chosen: Any) -> LanguageModel:
         path = "/v1" if kind in {"openai", "litellm"} else ""
-        patient = {"first_token_s": 60, "idle_s": 60, "base_url": f"{server.url}{path}"}
+        patient = {"max_tokens": 100, "first_token_s": 60, "idle_s": 60}
+        chosen = {"base_url": f"{server.url}{path}", **chosen}
         settings = load(profile="mock", generator={**OFFERED[kind], **patient, **chosen})
         return await backends.open_language_model(settings.generator, stack)
 
@@ -73,7 +74,7 @@ class Served:
     @pytest.fixture
     async def unknown(self, opened):
         prefix = "openai/" if self.kind == "litellm" else ""
-        return await opened(self.kind, model=f"{prefix}other")
+        return await opened(self.kind, model=f"{prefix}other", api_key=SECRET)
 
     @pytest.fixture
     async def absent(self, opened):

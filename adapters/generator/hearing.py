@@ -41,6 +41,11 @@ class Hearing:
         self.usage: Usage | None = None
         self._texts: list[str] = []
 
+    @property
+    def said(self) -> str:
+        """All text so far."""
+        return "".join(self._texts)
+
     def text(self, piece: str | None) -> str:
         """A piece, kept to be counted if need be."""
         if piece:
@@ -67,7 +72,7 @@ class Hearing:
             raise Unavailable(self.server, "its answer ended before it was whole")
         if self.usage is None:
             prompt = [message.text for message in asked.messages]
-            *read, written = await count([*prompt, "".join(self._texts)])
+            *read, written = await count([*prompt, self.said])
             self.usage = Usage(sum(read), written)
         return Finish(self.reason, self.usage)
 

@@ -77,6 +77,8 @@ class LiteLLMModel:
                             yield text
                 finally:
                     await told.aclose()
+                if not hearing.said:
+                    raise Unavailable(self._server, chat.NONE)  # litellm makes up an end for it
         except Filtered:
             hearing.reason = "filtered"
         yield await hearing.finish(asked, self.count)

@@ -31,6 +31,21 @@ COLOURS: Final = {
 }
 
 
+BROKEN_OFF: Final = ("cut", "malformed chunk", "error in the stream", "no end")
+NO_COMPLETION: Final = (
+    *BROKEN_OFF,
+    "500",
+    "503",
+    "302",
+    "gone",
+    "cut before",
+    "reset",
+    "strange chunk",
+    "no events",
+    "wrong content type",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Said:
     """All that a model said."""
@@ -52,7 +67,7 @@ def completion(*messages: Message, max_tokens: int = 24, **further: Any) -> Comp
 async def said(model: LanguageModel, asked: Completion | None = None) -> Said:
     """All that the model says; its last word is the only one."""
     pieces: list[Any] = []
-    async with aclosing(model.stream(asked or completion())) as told:
+    async with asyncio.timeout(LONG_S), aclosing(model.stream(asked or completion())) as told:
         pieces.extend([piece async for piece in told])
     *texts, finish = pieces
     assert isinstance(finish, Finish)
@@ -203,24 +218,7 @@ class LanguageModelFailures:
     `go_wrong(how)` makes their server fail in the way that is named, from now on.
     """
 
-    @pytest.mark.parametrize(
-        "how",
-        [
-            "500",
-            "503",
-            "302",
-            "gone",
-            "cut before",
-            "cut",
-            "reset",
-            "malformed chunk",
-            "strange chunk",
-            "error in the stream",
-            "no end",
-            "no events",
-            "wrong content type",
-        ],
-    )
+    @pytest.mark.parametrize("how", NO_COMPLETION)
     async def test_what_is_no_completion_is_unavailable(
         self, model: LanguageModel, go_wrong: Callable[[str], None], how: str
     ) -> None:
@@ -230,7 +228,7 @@ class LanguageModelFailures:
 
         assert isinstance(error, Unavailable)
 
-    @pytest.mark.parametrize("how", ["cut", "malformed chunk", "error in the stream", "no end"])
+    @pytest.mark.parametrize("how", BROKEN_OFF)
     async def test_what_was_said_before_is_there(
         self, model: LanguageModel, go_wrong: Callable[[str], None], how: str
     ) -> None:
@@ -341,7 +339,8 @@ class LanguageModelFailures:
         """How the model fails, with what it said before; it quotes no key and no text."""
         told: list[str] = []
         with pytest.raises(RagError) as caught:
-            await collect(model.stream(completion()), told)
+            async with asyncio.timeout(LONG_S):
+                await collect(model.stream(completion()), told)
         assert SECRET not in caught.value.detail
         assert "refunds" not in caught.value.detail
         return caught.value, told

@@ -336,16 +336,25 @@ class ModelOptions(Options, ResilienceOptions):
     api_key: SecretStr | None = None
     headers: dict[str, SecretStr] = Field(default={}, description="sent with every request")
     tokenizer: Path | None = None
+    window: int | None = Field(default=None, ge=256, description="of prompt and answer, in tokens")
     max_tokens: int = Field(default=512, ge=1, le=100_000, description="of an answer")
     temperature: float = Field(default=0.0, ge=0, le=2)
     connect_s: float = Field(default=3.0, gt=0)
+
+    @model_validator(mode="after")
+    def _room_for_a_prompt(self) -> Self:
+        if self.window is not None and self.max_tokens >= self.window:
+            raise ValueError(
+                f"max_tokens ({self.max_tokens}) leaves no room in the window ({self.window})"
+            )
+        return self
 
 
 class OpenAIGeneratorOptions(ModelOptions):
     """A model behind OpenAI's chat completions API at `base_url`, its own or any other's.
 
-    `window` holds prompt and answer together, in tokens. `limit_field` is what the server calls
-    the most tokens to write; `extra` is laid over each request, and leaves out what is null there.
+    `limit_field` is what the server calls the most tokens to write; `extra` is laid over each
+    request, and leaves out what is null there.
     """
 
     kind: Literal["openai"]
@@ -367,7 +376,6 @@ class VllmGeneratorOptions(ModelOptions):
     kind: Literal["vllm"]
     base_url: HttpUrl = HttpUrl("http://127.0.0.1:8000")
     model: str | None = Field(default=None, min_length=1)
-    window: int | None = Field(default=None, ge=256)
     extra: dict[str, Any] = {}
 
 
@@ -417,7 +425,6 @@ class LiteLLMGeneratorOptions(ModelOptions):
     kind: Literal["litellm"]
     model: str = Field(min_length=1)
     base_url: HttpUrl | None = None
-    window: int | None = Field(default=None, ge=256)
     extra: dict[str, Any] = {}
 
 

@@ -35,7 +35,7 @@ async def opened(triton):
     async with AsyncExitStack() as stack:
 
         async def opening(**chosen):
-            patient = {"first_token_s": 60, "idle_s": 60, "window": WINDOW}
+            patient = {"max_tokens": 100, "first_token_s": 60, "idle_s": 60, "window": WINDOW}
             options = {"kind": "triton", "base_url": triton.url, **patient, **chosen}
             settings = load(profile="mock", generator=options)
             return await backends.open_language_model(settings.generator, stack)

@@ -38,6 +38,13 @@ from tests.builders import Ledger, ids_of, question
 MILVUS = {"kind": "milvus", "uri": "http://127.0.0.1:9", "token": "root:hunter2"}
 PGVECTOR = {"kind": "pgvector", "url": "postgresql://rag:hunter2@127.0.0.1:9/rag"}
 
+MODELS = [
+    {"kind": "openai", "model": "tiny"},
+    {"kind": "vllm"},
+    {"kind": "triton", "model": "tiny"},
+    {"kind": "litellm", "model": "openai/tiny", "window": 1000},
+]
+
 
 def settings(data_dir, **values):
     return load(profile="mock", data_dir=data_dir, **values)
@@ -280,6 +287,63 @@ async def test_a_language_model_is_asked_as_its_options_say(tmp_path, chosen):
     assert isinstance(generator, Measured)
     asked = generator._asked(generator._prompt(question()), question(), [])
     assert (asked.max_tokens, asked.temperature) == (77, 0.5)
+
+
+@pytest.mark.parametrize("chosen", MODELS[:3])
+async def test_a_language_model_is_opened_without_asking_its_server(tmp_path, chosen):
+    found = settings(tmp_path, generator=chosen)
+    async with AsyncExitStack() as stack:
+        model = await backends.open_language_model(found.generator, stack)
+
+    assert model.name == chosen.get("model", "")
+    assert model.window > chosen.get("max_tokens", 512)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "module", "extra"),
+    [
+        (MODELS[0], "openai", "openai"),
+        (MODELS[1], "openai", "openai"),
+        (MODELS[3], "litellm", "litellm"),
+    ],
+)
+async def test_a_language_model_without_its_library_is_told(
+    tmp_path, monkeypatch, chosen, module, extra
+):
+    monkeypatch.setitem(sys.modules, module, None)
+    for adapter in [name for name in sys.modules if name.startswith("adapters.generator.")]:
+        monkeypatch.delitem(sys.modules, adapter)
+    found = settings(tmp_path, generator=chosen)
+
+    with pytest.raises(Misconfigured, match=rf"\[{extra}\]"):
+        await backends.open_language_model(found.generator, AsyncExitStack())
+
+
+def test_secrets_of_language_models_are_not_shown(tmp_path):
+    secret = {"api_key": "hunter2", "headers": {"x-key": "hunter2"}}
+
+    for chosen in MODELS:
+        assert "hunter2" not in repr(settings(tmp_path, generator={**chosen, **secret}).generator)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "reason"),
+    [
+        ({"max_tokens": 8192}, r"max_tokens \(8192\) leaves no room in the window \(8192\)"),
+        ({"windows": 5}, "unknown option 'windows' of generator 'openai': did you mean 'window'"),
+        ({"base_url": "file:///etc"}, "base_url"),
+        ({"model": ""}, "model"),
+    ],
+)
+def test_options_of_a_language_model_that_cannot_work_stop_the_start(tmp_path, chosen, reason):
+    with pytest.raises(Misconfigured, match=reason):
+        settings(tmp_path, generator={**MODELS[0], **chosen})
+
+
+@pytest.mark.parametrize("chosen", [{"tensors": {"maxtokens": "x"}}, {"model": "../other"}])
+def test_options_of_triton_that_cannot_work_stop_the_start(tmp_path, chosen):
+    with pytest.raises(Misconfigured, match=next(iter(chosen))):
+        settings(tmp_path, generator={**MODELS[2], **chosen})
 
 
 def test_an_embedder_that_a_generator_names_must_be_there(tmp_path):
