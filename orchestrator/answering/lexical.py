@@ -26,6 +26,8 @@ _TIMES: Final = frozenset(
 _WEIGHTS: Final = {"plain": 1.0, "name": 2.5, "number": 2.0}
 FEWEST: Final = 2
 """A clause of fewer words than these is judged with its neighbour."""
+NAMES: Final = 12
+"""Of so many names of a clause it is looked at whether two changed places."""
 AKIN: Final = 0.6
 """What a word is worth of which only the first letters are there."""
 NAMELESS: Final = 0.35
@@ -260,7 +262,7 @@ def _swapped(said: Place, best: Place) -> bool:
         if word.kind == "name" or place == 0
     ]
     here, there = _first_places(said.words), _first_places(best.words)
-    both = [name for name in dict.fromkeys(names) if name in there]
+    both = [name for name in dict.fromkeys(names) if name in there][:NAMES]
     return any(
         here[one] < here[other]
         and there[one] > there[other]

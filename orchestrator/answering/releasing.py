@@ -16,6 +16,9 @@ WITHHELD: Final = "The rest of the answer is withheld: the documents do not supp
 """What ends an answer that is refused after a part of it was shown."""
 
 
+_ENDS: Final = frozenset(".!?\n")
+
+
 class Release(Protocol):
     """One answer on its way out.
 
@@ -84,13 +87,15 @@ class Releasing:
         self._waiting: list[tuple[str, str]] = []
         self._gap = ""
         self._lent: tuple[int, ...] = ()
+        self._closed = False
         self.ended = self.answers = False
         self.withheld = 0
 
     async def admit(self, piece: str) -> str:
         """The sentences that are complete by now, and verified."""
-        self._text += self._guard.admit(piece)
-        settled = _settled(statements(self._text))
+        admitted = self._guard.admit(piece)
+        self._text += admitted
+        settled = _settled(statements(self._text)) if self._begins(admitted) else []
         if not settled:
             return ""
         shown = await self._let_through(settled)
@@ -110,6 +115,16 @@ class Releasing:
     async def sentences(self) -> Sequence[Sentence]:
         """Those that were let through."""
         return self._sentences
+
+    def _begins(self, text: str) -> bool:
+        """Whether another sentence may have begun: only then is there anything to look at."""
+        begins = False
+        for char in text:
+            if char in _ENDS:
+                self._closed = True
+            elif self._closed and char.isalpha():  # a digit may be that of a citation
+                self._closed, begins = False, True
+        return begins
 
     async def _let_through(self, found: Sequence[Statement]) -> str:
         shown, at = "", 0

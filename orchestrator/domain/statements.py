@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Final
 
 from orchestrator.domain.answers import NOT_FOUND
@@ -65,9 +65,10 @@ def statements(text: str, start: int = 0) -> list[Statement]:
     spans = _with_numbering(plain, sentences(plain, start))
     if not spans:
         return []
-    starts, ends = [span[0] for span in spans], [span[1] for span in spans]
+    begin = [span[0] for span in spans]
+    starts, ends = list(begin), [span[1] for span in spans]
     for marker in _MARKER.finditer(text, start):
-        place = _owner(plain, spans, marker.span())
+        place = _owner(plain, spans, begin, marker.span())
         starts[place] = min(starts[place], marker.start())
         ends[place] = max(ends[place], marker.end())
     paragraphs = [one for one, _ in blocks(plain, start)]
@@ -76,7 +77,7 @@ def statements(text: str, start: int = 0) -> list[Statement]:
         numbers = tuple(dict.fromkeys(int(one) for one in _MARKER.findall(text, first, last)))
         stretches = (quotable(one) for one in _MARKER.sub("\0", text[first:last]).split("\0"))
         parts = tuple(one for one in stretches if any(char.isalnum() for char in one))
-        paragraph = max(one for one in paragraphs if one <= at)
+        paragraph = paragraphs[bisect_right(paragraphs, at) - 1]
         found.append(Statement(first, last, numbers, bool(numbers), parts, paragraph))
     return _spoken_for(found)
 
@@ -139,10 +140,10 @@ def _with_numbering(text: str, spans: list[Span]) -> list[Span]:
     return joined
 
 
-def _owner(text: str, spans: list[Span], marker: Span) -> int:
+def _owner(text: str, spans: list[Span], starts: list[int], marker: Span) -> int:
     """Which sentence a citation belongs to."""
-    for place, ((_, last), (after, _)) in enumerate(pairwise(spans)):
-        if marker[0] < after:
-            apart = "\n" in text[last : marker[0]]
-            return place + (apart and marker[0] >= last and "\n" not in text[marker[1] : after])
-    return len(spans) - 1
+    place = max(0, bisect_right(starts, marker[0]) - 1)
+    if place == len(spans) - 1 or marker[0] < spans[place][1]:
+        return place
+    apart = "\n" in text[spans[place][1] : marker[0]]
+    return place + (apart and "\n" not in text[marker[1] : spans[place + 1][0]])

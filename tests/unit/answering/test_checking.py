@@ -190,11 +190,16 @@ async def test_refuse_stops_the_generator_where_it_stops_the_answer():
 
 @BOTH
 async def test_a_sentence_is_shown_as_soon_as_the_next_one_begins(policy):
-    check = Check(Grounding(policy), LexicalVerifier())
+    generator = Says(REFUNDS, " [1]", " F", "ees are not refunded.", " [2]")
+    check, passages = Check(Grounding(policy), LexicalVerifier()), given_passages()
 
-    tokens, _ = await told(check, Says(REFUNDS, " [1]", " F", "ees are not refunded.", " [2]"))
+    shown = [
+        (piece.text, generator.said)
+        async for piece in check.checked(generator, question(), passages)
+        if isinstance(piece, Token)
+    ]
 
-    assert tokens == [f"{REFUNDS} [1]", f" {FEES} [2]"]
+    assert shown == [(f"{REFUNDS} [1]", 3), (f" {FEES} [2]", 5)]
 
 
 @EVERY
