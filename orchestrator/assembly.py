@@ -37,6 +37,7 @@ from orchestrator.ports.cache import Cache
 from orchestrator.ports.catalog import Catalog
 from orchestrator.ports.embedder import Embedder
 from orchestrator.ports.generator import Generator
+from orchestrator.ports.health import Pingable
 from orchestrator.ports.indexes import IndexKey, KeywordStore, VectorStore
 from orchestrator.ports.language import LanguageModel
 from orchestrator.ports.measured import Measured
@@ -60,8 +61,8 @@ KEPT: Final = 1024
 class Backends:
     """Every open backend by its name; `overlap` is the mock retriever's own index.
 
-    `rewriters` and `measured` are those of the generators that are language models, and `models`
-    what they ask.
+    `rewriters` and `measured` are those of the generators that are language models, `models` what
+    they ask, and `pulses` tell whether those can be asked.
     """
 
     caches: Mapping[str, Cache]
@@ -73,6 +74,7 @@ class Backends:
     overlap: KeywordStore | None
     models: Mapping[str, LanguageModel] = field(default_factory=dict)
     rewriters: Mapping[str, Rewriter] = field(default_factory=dict)
+    pulses: Mapping[str, Pingable] = field(default_factory=dict)
     measured: Mapping[str, Measured] = field(default_factory=dict)
 
 

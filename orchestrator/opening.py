@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -20,14 +21,18 @@ from adapters.web.fetching import open_web
 from adapters.web.places import AllowedPlaces
 from orchestrator import backends
 from orchestrator.assembly import Backends
+from orchestrator.chaining import Pulse, chained, resilient
 from orchestrator.domain.errors import Misconfigured
 from orchestrator.ports.blobs import BlobStore
 from orchestrator.ports.catalog import Catalog
+from orchestrator.ports.embedder import Embedder
+from orchestrator.ports.generator import Generator
 from orchestrator.ports.measured import Measured
 from orchestrator.ports.queue import Queue
 from orchestrator.ports.rewriter import Rewriter
 from orchestrator.ports.scanner import Scanner
 from orchestrator.ports.web import Places, Web
+from orchestrator.resilience.fallback import Link
 from orchestrator.settings import Settings, options
 from orchestrator.telemetry.metrics import Metrics
 from orchestrator.telemetry.observer import Telemetry
@@ -149,11 +154,13 @@ async def _open_backends(settings: Settings, stack: AsyncExitStack, metrics: Met
         name: TimedEmbedder(await backends.open_embedder(chosen, settings, stack), watch)
         for name, chosen in settings.named("embedder").items()
     }
-    models = {
-        name: await backends.open_language_model(chosen, stack)
+    guarded = {
+        name: resilient(await backends.open_language_model(chosen, stack), name, chosen, metrics)
         for name, chosen in settings.named("generator").items()
         if isinstance(chosen, options.LanguageOptions)
     }
+    models = {name: model for name, (model, _) in guarded.items()}
+    pulses = {name: pulse for name, (_, pulse) in guarded.items()}
     generators = {
         name: backends.open_generator(chosen, embedders, models.get(name))
         for name, chosen in settings.named("generator").items()
@@ -176,16 +183,32 @@ async def _open_backends(settings: Settings, stack: AsyncExitStack, metrics: Met
             name: TimedReranker(await backends.open_reranker(chosen, stack), watch)
             for name, chosen in settings.named("reranker").items()
         },
-        generators={name: TimedGenerator(one, watch) for name, one in generators.items()},
+        generators={
+            name: TimedGenerator(one, watch, metrics.first_token_seconds)
+            for name, one in _chained(settings, generators, pulses, embedders, metrics).items()
+        },
         overlap=OverlapStore() if mocked else None,
         models=models,
         rewriters={name: one for name, one in generators.items() if isinstance(one, Rewriter)},
+        pulses=pulses,
         measured={
             name: TimedMeasured(one, watch)
             for name, one in generators.items()
             if isinstance(one, Measured)
         },
     )
+
+
+def _chained(
+    settings: Settings,
+    generators: Mapping[str, Generator],
+    pulses: Mapping[str, Pulse],
+    embedders: Mapping[str, Embedder],
+    metrics: Metrics,
+) -> Mapping[str, Generator]:
+    quoting = options.ExtractiveGeneratorOptions(kind="extractive")
+    last = Link("extractive", quoting.kind, backends.open_generator(quoting, embedders))
+    return chained(settings.named("generator"), generators, pulses, last, metrics)
 
 
 async def _open_web(settings: Settings, stack: AsyncExitStack) -> Web:

@@ -270,7 +270,7 @@ def _health(parts: Parts, library: Library) -> Health:
             "ingestion": parts.telemetry,
             **_by_stage("vectors", parts.backends.vectors),
             **_by_stage("keywords", parts.backends.keywords),
-            **_by_stage("generator", parts.backends.models),
+            **_by_stage("generator", parts.backends.pulses),
         },
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -84,7 +84,7 @@ class ExtractiveGenerator:
 
     async def generate(
         self, query: Query, passages: Sequence[Passage]
-    ) -> AsyncIterator[Token | Outcome]:
+    ) -> AsyncGenerator[Token | Outcome]:
         """The best sentences in the order of their worth; `NOT_FOUND` where evidence is weak."""
         question = _Question(query.text, passages)
         degraded: tuple[str, ...] = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 from orchestrator.domain.answers import NOT_FOUND, Outcome, Query, Token, Usage
 from orchestrator.domain.passages import Passage
@@ -14,7 +14,7 @@ class MockGenerator:
 
     async def generate(
         self, query: Query, passages: Sequence[Passage]
-    ) -> AsyncIterator[Token | Outcome]:
+    ) -> AsyncGenerator[Token | Outcome]:
         """`<first sentence> [1]`, in two pieces; nothing to quote is nothing to answer."""
         if not passages:
             yield Token(NOT_FOUND)

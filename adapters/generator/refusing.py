@@ -42,7 +42,7 @@ def refused(server: str, status: int, told: str, retry_after: str | None = None)
         return Filtered()
     if status in _WRONG:
         return _wrong(server, status)
-    return Unavailable(server, f"it answers {status}", retry_after=1.0 if wait is None else wait)
+    return Unavailable(server, f"it answers {status}", retry_after=wait)
 
 
 def seconds(retry_after: str | None) -> float | None:

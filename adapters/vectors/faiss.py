@@ -22,7 +22,7 @@ import structlog
 from adapters.folders import IndexFolders
 from adapters.masks import Masks
 from adapters.vectors.lists import InvertedLists, Mask, Sight
-from adapters.vectors.rows import ERASED, Slots, VectorRows, cosines, remove, scan
+from adapters.vectors.rows import ERASED, Slots, VectorRows, alone, cosines, remove, scan
 from adapters.vectors.trainer import carried_out
 from adapters.vectors.training import Order, Outcome
 from orchestrator.domain.identity import Scope
@@ -103,7 +103,7 @@ class FaissVectors:
         self._trained_for = 0
         self._trainer: asyncio.Task[None] | None = None
         self._not_before = 0.0
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="faiss")
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="faiss", initializer=alone)
 
     async def load(self) -> None:
         """Open what is stored, if it is of this dimension; what is damaged is not held."""

@@ -196,6 +196,11 @@ class VectorRows:
         self._memory[before:after] = vectors
 
 
+def alone() -> None:
+    """Let FAISS use the calling thread only: helpers would go on turning after each search."""
+    faiss.omp_set_num_threads(1)
+
+
 def cosines(rows: Vectors, question: Vector) -> Vector:
     """The inner product of each row with a unit vector, by one thread.
 

@@ -96,7 +96,7 @@ class Course:
             degraded=tuple(dict.fromkeys(self._degraded)),
             retriever=self._names.retriever,
             reranker=self._names.reranker,
-            generator=self._names.generator,
+            generator=outcome.generator or self._names.generator,
             usage=outcome.usage,
             skipped=tuple(self._skipped),
             revision=self._moment.revision,

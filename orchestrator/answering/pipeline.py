@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from orchestrator.answering.course import Course, Names, as_source
@@ -11,7 +12,7 @@ from orchestrator.answering.packing import Packer
 from orchestrator.domain.answers import Done, Event, Outcome, Query, Sources, Token
 from orchestrator.indexing.library import Library, Moment
 from orchestrator.ports.cache import Cache
-from orchestrator.ports.generator import Generator
+from orchestrator.ports.generator import Generator, admit
 from orchestrator.ports.reranker import Reranker
 from orchestrator.ports.retriever import Retriever
 
@@ -34,6 +35,7 @@ class Pipeline:
 
         Raises:
             Unavailable: when retrieval or generation is down.
+            Exhausted: when generation has too much to do.
             TooLarge: when no passage fits beside the question.
             Conflict: when a source was deleted or withdrawn before the last event.
         """
@@ -49,6 +51,7 @@ class Pipeline:
             yield Done(course.recalled(known))
             return
 
+        admit(self.generator)
         wanted = max(query.top_k, self.rerank_depth)
         retrieval = await self.retriever.retrieve(query, limit=wanted)
         course.note(retrieval.degraded)
@@ -63,12 +66,13 @@ class Pipeline:
         sources = tuple(as_source(passage) for passage in passages)
         yield Sources(sources)
         guard, text, outcome = CitationGuard(len(passages)), "", Outcome(answerable=False)
-        async for piece in self.generator.generate(query, passages):
-            if isinstance(piece, Outcome):
-                outcome = piece
-            elif shown := guard.admit(piece.text):
-                text += shown
-                yield Token(shown)
+        async with aclosing(self.generator.generate(query, passages)) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, Outcome):
+                    outcome = piece
+                elif shown := guard.admit(piece.text):
+                    text += shown
+                    yield Token(shown)
         if rest := guard.finish():
             text += rest
             yield Token(rest)

@@ -135,4 +135,4 @@ async def _work(application: Application) -> None:
     """Work at once where this process holds the lease, else after another has had its chance."""
     if not application.persists:
         await asyncio.sleep(PATIENCE_S)
-    await application.worker.run()
+    await asyncio.gather(*(worker.run() for worker in application.workers))

@@ -81,6 +81,13 @@ def _show_report(found: SearchReport) -> None:
     for stage, one in found.stages.items():
         table.add_row(stage, f"{one.p50_ms:g}", f"{one.p95_ms:g}", f"{one.count:,}")
     out.print(table)
+    if found.usage:
+        table = Table("model", "tokens read", "written", "cost")
+        for spent in found.usage:
+            cost = "" if spent.cost is None else f"{spent.cost:,.2f}"
+            read, written = f"{spent.prompt_tokens:,}", f"{spent.completion_tokens:,}"
+            table.add_row(spent.model, read, written, cost)
+        out.print(table)
     _show_texts("no results", found.none)
     _show_texts("weak results", found.weak)
     _show_texts("read as other words", found.corrections)

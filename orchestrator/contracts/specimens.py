@@ -74,7 +74,7 @@ def answer(text: str = f"{REFUNDS} [1]") -> Answer:
         retriever="hybrid",
         reranker="none",
         generator="extractive",
-        usage=Usage(prompt_tokens=12, completion_tokens=9),
+        usage=Usage(prompt_tokens=12, completion_tokens=9, model="small", cost=0.25),
         revision=7,
         config_version=2,
         prompt="answer/v1.en",

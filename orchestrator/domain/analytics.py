@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Final, Literal, NamedTuple, TypeAlias
 
+from orchestrator.domain.answers import Usage
 from orchestrator.domain.passages import Passage
 
 Outcome: TypeAlias = Literal["found", "weak", "none"]
-Kind: TypeAlias = Literal["outcome", "note", "stage", "weak", "none", "misread"]
+Kind: TypeAlias = Literal["outcome", "note", "stage", "usage", "weak", "none", "misread"]
 TEXTS: Final = ("weak", "none", "misread")
 """The kinds whose names hold words of questions."""
 LONGEST: Final = 500
@@ -20,6 +21,8 @@ LONGEST: Final = 500
 STEP: Final = 1.25
 LEAST_MS: Final = 0.1
 """A latency is counted in steps from 0.1 ms, each 1.25 times the one before it."""
+COST_STEP: Final = 1e-5
+"""Costs are counted in hundred-thousandths."""
 
 
 class Counted(NamedTuple):
@@ -63,6 +66,7 @@ class Report:
     cached: float = 0.0
     corrected: float = 0.0
     stages: Mapping[str, Percentiles] = field(default_factory=dict)
+    usage: Sequence[Usage] = ()
     none: Sequence[tuple[str, int]] = ()
     weak: Sequence[tuple[str, int]] = ()
     corrections: Sequence[tuple[str, int]] = ()
@@ -89,6 +93,16 @@ def step_of(milliseconds: float) -> int:
     return math.ceil(math.log(max(milliseconds, LEAST_MS) / LEAST_MS, STEP))
 
 
+def spent(usage: Usage) -> Mapping[str, int]:
+    """What is counted of a usage; nothing where no model is named."""
+    if not usage.model:
+        return {}
+    counts = {"prompt": usage.prompt_tokens, "completion": usage.completion_tokens}
+    if usage.cost is not None:
+        counts["cost"] = round(usage.cost / COST_STEP)
+    return {f"{what}:{usage.model}": count for what, count in counts.items()}
+
+
 def report_of(counts: Iterable[tuple[Kind, str, int]], *, most: int) -> Report:
     """The report of some days' counts, with the `most` frequent texts of each kind."""
     by_kind: dict[str, Counter[str]] = defaultdict(Counter)
@@ -110,10 +124,24 @@ def report_of(counts: Iterable[tuple[Kind, str, int]], *, most: int) -> Report:
             stage: Percentiles(_quantile(steps, 0.5), _quantile(steps, 0.95), steps.total())
             for stage, steps in sorted(stages.items())
         },
+        usage=_usage(by_kind["usage"]),
         none=by_kind["none"].most_common(most),
         weak=by_kind["weak"].most_common(most),
         corrections=by_kind["misread"].most_common(most),
     )
+
+
+def _usage(counts: Counter[str]) -> Sequence[Usage]:
+    def of(model: str) -> Usage:
+        cost = counts.get(f"cost:{model}")
+        return Usage(
+            prompt_tokens=counts[f"prompt:{model}"],
+            completion_tokens=counts[f"completion:{model}"],
+            model=model,
+            cost=None if cost is None else round(cost * COST_STEP, 5),
+        )
+
+    return [of(model) for model in sorted({name.partition(":")[2] for name in counts})]
 
 
 def _share(part: int, whole: int) -> float:

@@ -83,10 +83,12 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens that a model read and wrote."""
+    """Tokens that a model read and wrote, and what they cost where its prices are known."""
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    model: str = ""
+    cost: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,12 +161,14 @@ class Token:
 class Outcome:
     """A generator's last word: whether the passages answered, the cost, and what it did without.
 
-    `prompt` names what a language model was told, such as `answer/v1.en`.
+    `generator` is the kind that answered, where another was asked first; `prompt` names what a
+    language model was told, such as `answer/v1.en`.
     """
 
     answerable: bool
     usage: Usage = Usage()
     degraded: tuple[str, ...] = ()
+    generator: str = ""
     prompt: str = ""
 
 

@@ -1,10 +1,14 @@
-"""What one request carries along implicitly: its trace id, and how its stages went."""
+"""What a request carries along: its trace id, how its stages went, and when it must be over."""
 
 from __future__ import annotations
 
+import math
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 
+_ends: ContextVar[float] = ContextVar("ends", default=math.inf)
 _trace: ContextVar[str] = ContextVar("trace", default="")
 _skipped: ContextVar[list[str] | None] = ContextVar("skipped", default=None)
 _timings: ContextVar[dict[str, float] | None] = ContextVar("timings", default=None)
@@ -55,3 +59,22 @@ def skip(stage: str) -> None:
     skipped = _skipped.get()
     if skipped is not None:
         skipped.append(stage)
+
+
+def ends_at() -> float:
+    """When the current request must be over, by the event loop's clock; infinity if never."""
+    return _ends.get()
+
+
+@contextmanager
+def ending(at: float) -> Iterator[None]:
+    """Within the block the request must be over at that time, or sooner where it must anyway.
+
+    Around one `await` of a stream's next piece, never around a `yield`: what is set there, whoever
+    reads the stream would have as well.
+    """
+    token = _ends.set(min(at, _ends.get()))
+    try:
+        yield
+    finally:
+        _ends.reset(token)

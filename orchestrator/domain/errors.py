@@ -37,13 +37,17 @@ class RagError(Exception):
 
 
 class Unavailable(RagError):
-    """A dependency does not answer: try again later."""
+    """A dependency does not answer: try again later; `told` says that it said itself when."""
 
     code = "unavailable"
 
-    def __init__(self, dependency: str, reason: str, *, retry_after: float = 1.0) -> None:
-        super().__init__(f"{dependency} is unavailable: {reason}", retry_after=retry_after)
+    def __init__(self, dependency: str, reason: str, *, retry_after: float | None = None) -> None:
+        super().__init__(
+            f"{dependency} is unavailable: {reason}",
+            retry_after=1.0 if retry_after is None else retry_after,
+        )
         self.dependency = dependency
+        self.told = retry_after is not None
 
 
 class TimedOut(RagError):

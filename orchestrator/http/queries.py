@@ -18,7 +18,7 @@ from orchestrator.answering.course import as_source
 from orchestrator.answering.service import Wish
 from orchestrator.domain.analytics import outcome_of
 from orchestrator.domain.answers import Answer, Done, Event, Query, Sources, Token
-from orchestrator.domain.context import trace_id
+from orchestrator.domain.context import ending, trace_id
 from orchestrator.domain.errors import RagError, TimedOut
 from orchestrator.domain.passages import Made, Retrieval
 from orchestrator.http.dependencies import application, caller
@@ -123,9 +123,11 @@ def _meta(
 async def limited(app: Application, work: Awaitable[Result]) -> Result:
     """The result of the work, if it comes within the time of a request."""
     seconds = app.settings.http.timeout_s
+    ends = asyncio.get_running_loop().time() + seconds
     try:
-        async with asyncio.timeout(seconds):
-            return await work
+        with ending(ends):
+            async with asyncio.timeout_at(ends):
+                return await work
     except TimeoutError as error:
         raise _timed_out(seconds) from error
 
@@ -140,8 +142,9 @@ async def _events(app: Application, asked: Query) -> AsyncGenerator[Event]:
     async with aclosing(app.answering.stream(asked)) as events:
         while True:
             try:
-                async with asyncio.timeout_at(ends):  # not around a yield: it belongs to one task
-                    event = await anext(events)
+                with ending(ends):  # neither around a yield: they belong to one task
+                    async with asyncio.timeout_at(ends):
+                        event = await anext(events)
             except StopAsyncIteration:
                 return
             except TimeoutError as error:
@@ -206,6 +209,7 @@ def _count(app: Application, asked: Query, answer: Answer, seconds: float) -> No
         {**meta.timings_ms, "total": seconds * 1e3},
         notes=[name for name, noted in notes.items() if noted],
         understood=meta.query,
+        usage=None if meta.cache_hit else meta.usage,
     )
     metrics.queries.inc()
     metrics.query_seconds.observe(seconds)

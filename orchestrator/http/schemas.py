@@ -19,7 +19,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from orchestrator.domain.analytics import Percentiles, Report
-from orchestrator.domain.answers import MAX_QUERY_CHARACTERS, MAX_TOP_K, Query, Source
+from orchestrator.domain.answers import MAX_QUERY_CHARACTERS, MAX_TOP_K, Query, Source, Usage
 from orchestrator.domain.characters import UNKEPT, kept
 from orchestrator.domain.documents import Document, Reading, Receipt
 from orchestrator.domain.filters import parse_filter
@@ -214,6 +214,7 @@ class SearchReport(BaseModel):
     cached: float = Field(description="The share that came from the cache.")
     corrected: float = Field(description="The share in which a word was corrected.")
     stages: dict[str, Percentiles]
+    usage: list[Usage] = Field(description="Tokens and cost of the answers, by language model.")
     questions_recorded: bool = Field(description="Whether the settings let texts be kept now.")
     none: list[CountView] = Field(description="The most frequent questions without results.")
     weak: list[CountView] = Field(description="The most frequent questions with weak ones.")
@@ -237,6 +238,7 @@ class SearchReport(BaseModel):
             cached=report.cached,
             corrected=report.corrected,
             stages=dict(report.stages),
+            usage=list(report.usage),
             questions_recorded=recorded,
             **texts,
         )

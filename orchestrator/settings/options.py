@@ -18,6 +18,8 @@ from pydantic import (
     model_validator,
 )
 
+from orchestrator.settings.resilience import ResilienceOptions
+
 _PASSWORD: Final = re.compile(r"(?<=:)[^/@]*(?=@)|(?<=password=)[^&]*")
 
 
@@ -325,7 +327,7 @@ class ExtractiveGeneratorOptions(Options):
     evidence: float = Field(default=0.5, ge=0, le=1)
 
 
-class ModelOptions(Options):
+class ModelOptions(Options, ResilienceOptions):
     """What is chosen of every language model on a server; times are in seconds.
 
     Tokens are counted by a `tokenizer` file (tokenizer.json) if there is one.
@@ -337,8 +339,6 @@ class ModelOptions(Options):
     max_tokens: int = Field(default=512, ge=1, le=100_000, description="of an answer")
     temperature: float = Field(default=0.0, ge=0, le=2)
     connect_s: float = Field(default=3.0, gt=0)
-    first_token_s: float = Field(default=20.0, gt=0, description="until an answer begins")
-    idle_s: float = Field(default=10.0, gt=0, description="from one token to the next")
 
 
 class OpenAIGeneratorOptions(ModelOptions):

@@ -105,6 +105,60 @@ class Metrics:
             ["task"],
             registry=registry,
         )
+        self.first_token_seconds = Histogram(
+            "rag_time_to_first_token_seconds",
+            "From the passages to the first word of an answer.",
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self.generation_tokens = Counter(
+            "rag_generation_tokens",
+            "Tokens that language models read and wrote.",
+            ["model", "direction"],
+            registry=registry,
+        )
+        self.generation_cost = Counter(
+            "rag_generation_cost",
+            "What they cost, where the prices are known.",
+            ["model"],
+            registry=registry,
+        )
+        self.generation_streams = Gauge(
+            "rag_generation_streams",
+            "Answers that a language model writes, or that wait for it.",
+            ["backend", "state"],
+            registry=registry,
+        )
+        self.generation_retries = Counter(
+            "rag_generation_retries",
+            "Further attempts at a language model, by why.",
+            ["backend", "reason"],
+            registry=registry,
+        )
+        self.generation_refusals = Counter(
+            "rag_generation_refusals",
+            "Answers for which a language model had too much to do here.",
+            ["backend"],
+            registry=registry,
+        )
+        self.generation_fallbacks = Counter(
+            "rag_generation_fallbacks",
+            "Generators that were passed over for the next, by why.",
+            ["backend", "reason"],
+            registry=registry,
+        )
+        self.breaker_state = Gauge(
+            "rag_breaker_state",
+            "Of a language model's circuit breaker: 0 closed, 1 half open, 2 open.",
+            ["backend"],
+            registry=registry,
+        )
+        self.breaker_openings = Counter(
+            "rag_breaker_openings",
+            "How often it opened.",
+            ["backend"],
+            registry=registry,
+        )
         self.hydration_drops = Counter(
             "rag_hydration_drops",
             "Chunks that a search returned and its scope must not see: each is a defect.",

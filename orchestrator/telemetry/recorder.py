@@ -11,7 +11,8 @@ from typing import Final
 
 import structlog
 
-from orchestrator.domain.analytics import LONGEST, Counted, Kind, Outcome, Policy, step_of
+from orchestrator.domain.analytics import LONGEST, Counted, Kind, Outcome, Policy, spent, step_of
+from orchestrator.domain.answers import Usage
 from orchestrator.domain.characters import kept
 from orchestrator.domain.errors import NotFound, RagError
 from orchestrator.domain.understanding import Understood
@@ -58,8 +59,9 @@ class Recorder:
         *,
         notes: Iterable[str] = (),
         understood: Understood | None = None,
+        usage: Usage | None = None,
     ) -> None:
-        """Count one search of a workspace: its outcome, its stages, and what is noted of it."""
+        """Count one search of a workspace: its outcome, stages and cost, what is noted of it."""
         self._metrics.searches.labels(outcome).inc()
         now = datetime.now(UTC)
         day = now.date()
@@ -69,6 +71,8 @@ class Recorder:
             self._count(workspace, day, "note", note)
         for stage, milliseconds in timings.items():
             self._count(workspace, day, "stage", f"{stage}:{step_of(milliseconds)}")
+        for name, number in (spent(usage) if usage else {}).items():
+            self._count(workspace, day, "usage", name, number)
         corrections = understood.corrections if understood else ()
         if corrections:
             self._count(workspace, day, "note", "corrected")
@@ -130,7 +134,7 @@ class Recorder:
             return None
         return workspace.uid if workspace.created_at <= since else None
 
-    def _count(self, workspace: str, day: date, kind: Kind, name: str) -> None:
+    def _count(self, workspace: str, day: date, kind: Kind, name: str, number: int = 1) -> None:
         key = (workspace, day, kind, name)
         if key in self._counts or (len(self._counts) < MOST and kept(name)):
-            self._counts[key] += 1
+            self._counts[key] += number

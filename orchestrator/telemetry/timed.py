@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 
 from prometheus_client import Histogram
 
@@ -13,7 +14,7 @@ from orchestrator.domain.passages import Passage, Retrieval
 from orchestrator.ports.arrays import Vector, Vectors
 from orchestrator.ports.cache import Cache, CacheKey
 from orchestrator.ports.embedder import Embedder
-from orchestrator.ports.generator import Generator
+from orchestrator.ports.generator import Generator, admit
 from orchestrator.ports.health import Pingable
 from orchestrator.ports.measured import Measured
 from orchestrator.ports.reranker import Reranker
@@ -129,21 +130,33 @@ class TimedReranker:
 
 
 class TimedGenerator:
-    """A generator, timed by what it takes to make each piece, not by who waits to read it."""
+    """A generator, timed by what it takes to make each piece, not by who waits to read it.
 
-    def __init__(self, inner: Generator, histogram: Histogram) -> None:
+    The time until the first one is in a histogram of its own.
+    """
+
+    def __init__(self, inner: Generator, histogram: Histogram, first: Histogram) -> None:
         self._inner = inner
         self._watch = Stopwatch("generate", histogram)
+        self._first = first
+
+    def admit(self) -> None:
+        """As it is."""
+        admit(self._inner)
 
     async def generate(
         self, query: Query, passages: Sequence[Passage]
-    ) -> AsyncIterator[Token | Outcome]:
+    ) -> AsyncGenerator[Token | Outcome]:
         """Timed."""
-        spent, since = 0.0, time.perf_counter()
-        async for piece in self._inner.generate(query, passages):
-            spent += time.perf_counter() - since
-            yield piece
-            since = time.perf_counter()
+        spent, since, begun = 0.0, time.perf_counter(), False
+        async with aclosing(self._inner.generate(query, passages)) as pieces:
+            async for piece in pieces:
+                spent += time.perf_counter() - since
+                if not begun:
+                    self._first.observe(spent)
+                    begun = True
+                yield piece
+                since = time.perf_counter()
         self._watch.add(spent + time.perf_counter() - since)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from orchestrator.answering.asking import UnderstandingRetriever
-from orchestrator.domain.errors import Unavailable
+from orchestrator.domain.errors import Exhausted, TimedOut, Unavailable
 from orchestrator.domain.passages import Passage, Retrieval, StageScore
 from orchestrator.domain.understanding import Correction
 from orchestrator.domain.workspaces import Understanding
@@ -164,9 +166,12 @@ async def test_paraphrases_and_an_imagined_answer_are_searched_for_too():
     assert found.understood.text_searched == "Are refunds paid"
 
 
-async def test_a_language_model_that_is_down_degrades_and_the_question_itself_is_searched():
+@pytest.mark.parametrize(
+    "error", [Unavailable("the model", "switched off"), Exhausted("busy"), TimedOut("late")]
+)
+async def test_a_language_model_that_is_down_degrades_and_the_question_itself_is_searched(error):
     inner = Inner(Are_refunds_paid=[passage(1, 0.5)])
-    writer = Writer(error=Unavailable("the model", "switched off"))
+    writer = Writer(error=error)
 
     found = await UnderstandingRetriever(
         inner, Understanding(paraphrases=2), None, writer

@@ -35,7 +35,7 @@ async def test_what_the_model_says_is_told_as_it_comes():
     said = await told(Scripted("Within", " 7 days", " [1]."))
 
     assert [one.text for one in said.pieces[:-1]] == ["Within", " 7 days", " [1]."]
-    assert said.outcome == Outcome(True, Usage(40, 7), (), "answer/v1.en")
+    assert said.outcome == Outcome(True, Usage(40, 7), prompt="answer/v1.en")
 
 
 async def test_the_model_is_asked_with_the_constant_text_first_and_the_question_last():

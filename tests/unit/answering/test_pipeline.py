@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator.domain.answers import NOT_FOUND, Done, Outcome, Query, Sources, Token, Usage
 from orchestrator.domain.context import begin_trace, skip
-from orchestrator.domain.errors import Conflict, Unavailable
+from orchestrator.domain.errors import Conflict, Exhausted, Unavailable
 from orchestrator.domain.filters import Condition
 from orchestrator.domain.identity import Principal, Scope
 from orchestrator.domain.understanding import Understood
@@ -78,6 +78,28 @@ async def test_an_answer_says_how_it_came_to_be(stages):
     assert (meta.retriever, meta.reranker, meta.generator) == ("hybrid", "mock", "extractive")
     assert (meta.usage, meta.revision, meta.config_version) == (Usage(12, 3), 1, 1)
     assert meta.latency_ms > 0
+
+
+async def test_what_would_be_refused_is_refused_before_anything_is_looked_up(stages):
+    def admit():
+        raise Exhausted("too much to do", retry_after=3)
+
+    stages.admit = admit
+
+    with pytest.raises(Exhausted):
+        await answered(stages)
+
+    assert (stages.cache.asked, stages.retrieved) == (1, [])
+
+
+async def test_a_generator_that_answered_for_another_is_named(stages):
+    missing = ("generator:primary:unavailable",)
+    stages.outcome = Outcome(answerable=True, degraded=missing, generator="mock")
+
+    meta = (await answered(stages)).meta
+
+    assert (meta.generator, meta.degraded) == ("mock", missing)
+    assert stages.cache.kept == {}
 
 
 async def test_a_source_shows_what_a_citation_needs(stages):
@@ -320,6 +342,26 @@ async def test_the_generator_reads_what_the_sources_show(stages):
     ((query, ids),) = stages.generated
     assert [str(one) for one in ids] == [one.chunk_id for one in answer.sources]
     assert query == QUESTION.at(1)
+
+
+async def test_a_stream_that_is_closed_has_closed_its_generator(stages):
+    closed = []
+
+    async def generate(_query, _passages):
+        try:
+            while True:
+                yield Token("Refunds ")
+        finally:
+            closed.append("generator")
+
+    stages.generate = generate
+    events = stages.answering.stream(QUESTION)
+    while not isinstance(await anext(events), Token):
+        pass
+
+    await events.aclose()
+
+    assert closed == ["generator"]
 
 
 async def test_a_source_that_is_deleted_meanwhile_is_a_conflict(stages):

@@ -78,6 +78,9 @@ async def count(data_dir: Path) -> None:
             Counted(uid, today, "outcome", "none"): 1,
             Counted(uid, today, "note", "cached"): 1,
             Counted(uid, today, "stage", "retrieve:20"): 4,
+            Counted(uid, today, "usage", "prompt:small"): 12_000,
+            Counted(uid, today, "usage", "completion:small"): 3_000,
+            Counted(uid, today, "usage", "cost:small"): 150_000,
             Counted(uid, today, "none", "where is the xylophone?"): 1,
         }
         await catalog.analytics.add(counts, texts=9)
@@ -94,7 +97,15 @@ def test_a_report_shows_what_servers_counted(rag, data_dir):
     assert "3 found, 0 weak, 1 none" in shown.stdout
     assert "25.0% from the cache" in shown.stdout
     assert "where is the xylophone?" in shown.stdout
+    assert all(one in shown.stdout for one in ("small", "12,000", "3,000", "1.50"))
     assert found["stages"]["retrieve"]["count"] == 4
+    (spent,) = found["usage"]
+    assert spent == {
+        "prompt_tokens": 12_000,
+        "completion_tokens": 3_000,
+        "model": "small",
+        "cost": 1.5,
+    }
     assert found["none"] == [{"text": "where is the xylophone?", "count": 1}]
 
 

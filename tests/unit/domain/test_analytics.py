@@ -8,8 +8,10 @@ from orchestrator.domain.analytics import (
     Percentiles,
     outcome_of,
     report_of,
+    spent,
     step_of,
 )
+from orchestrator.domain.answers import Usage
 from orchestrator.domain.passages import Passage, StageScore
 from tests.builders import chunk
 
@@ -98,7 +100,25 @@ def test_a_report_adds_up_and_shows_the_most_frequent_texts():
     assert report.corrections == [("refnud", 1)]
 
 
+def test_tokens_and_costs_add_up_by_model():
+    answers = [
+        Usage(100, 20, "small", 0.00012),
+        Usage(50, 10, "small", 0.00006),
+        Usage(7, 3, "own"),
+    ]
+    counts = [("usage", *one) for usage in answers for one in spent(usage).items()]
+
+    report = report_of(counts, most=5)
+
+    assert report.usage == [Usage(7, 3, "own"), Usage(150, 30, "small", 0.00018)]
+
+
+def test_what_no_language_model_wrote_is_no_usage():
+    assert spent(Usage(completion_tokens=12)) == {}
+
+
 def test_a_report_of_nothing_is_empty():
     report = report_of([], most=5)
 
     assert (report.searches, report.degraded, report.stages) == (0, 0.0, {})
+    assert report.usage == []

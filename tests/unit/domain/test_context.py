@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 from contextvars import copy_context
 
@@ -10,6 +11,8 @@ from orchestrator.domain.context import (
     begin_timings,
     begin_trace,
     current_trace,
+    ending,
+    ends_at,
     took,
     trace_id,
 )
@@ -66,3 +69,20 @@ def test_where_nothing_is_timed_a_time_is_not_kept():
         return begin_timings()
 
     assert apart(act) == {}
+
+
+def test_a_request_may_last_unless_it_is_said_when_it_must_be_over():
+    assert apart(ends_at) == math.inf
+
+
+def test_the_sooner_end_holds_and_only_within_its_block():
+    def act():
+        known = []
+        with ending(20.0):
+            with ending(10.0):
+                known.append(ends_at())
+            with ending(30.0):
+                known.append(ends_at())
+        return [*known, ends_at()]
+
+    assert apart(act) == [10.0, 20.0, math.inf]

@@ -64,4 +64,10 @@ def test_unavailable_names_the_dependency_and_when_to_try_again():
     error = errors.Unavailable("redis", "connection refused", retry_after=3)
 
     assert error.detail == "redis is unavailable: connection refused"
-    assert (error.dependency, error.retry_after) == ("redis", 3)
+    assert (error.dependency, error.retry_after, error.told) == ("redis", 3, True)
+
+
+def test_unavailable_that_was_told_nothing_says_soon():
+    error = errors.Unavailable("redis", "connection refused")
+
+    assert (error.retry_after, error.told) == (1.0, False)

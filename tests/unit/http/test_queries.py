@@ -10,7 +10,8 @@ import pytest
 from orchestrator.answering.service import Wish
 from orchestrator.domain.analytics import TEXTS
 from orchestrator.domain.answers import Done, Query, Sources, Token
-from orchestrator.domain.errors import Conflict, Unavailable
+from orchestrator.domain.context import ends_at
+from orchestrator.domain.errors import Conflict, Exhausted, Unavailable
 from orchestrator.domain.filters import Condition
 from orchestrator.domain.identity import ANONYMOUS, Scope
 from orchestrator.settings import load
@@ -41,7 +42,8 @@ async def test_an_answer_has_every_field(service):
     )
     assert (source["start"], source["end"], source["cited"]) == (120, 310, True)
     assert source["scores"]["keyword"] == {"score": 7.5, "rank": 2}
-    assert body["meta"]["usage"] == {"prompt_tokens": 12, "completion_tokens": 9}
+    usage = {"prompt_tokens": 12, "completion_tokens": 9, "model": "small", "cost": 0.25}
+    assert body["meta"]["usage"] == usage
     assert body["meta"]["degraded"] == ["dense_retrieval"]
 
 
@@ -263,4 +265,37 @@ async def test_searches_and_answers_are_counted_by_outcome_and_stage(service):
     assert service.counts.kept["outcome", "found"] == 2
     assert service.counts.kept["note", "degraded"] == 2
     assert service.counts.kept["stage", "retrieve:13"] == 1
+
+
+async def test_tokens_are_counted_for_the_workspace_unless_the_answer_was_remembered(service):
+    await service.ask()
+    fresh = replace(ANSWER, meta=replace(ANSWER.meta, cache_hit=False))
+    service.answering.events = [Sources(fresh.sources), Done(fresh)]
+    await service.ask()
+    await service.app.state.application.recorder.flush()
+
+    assert service.counts.kept["usage", "prompt:small"] == 12
+    assert service.counts.kept["usage", "cost:small"] == 25_000
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_what_answers_knows_when_the_request_must_be_over(service, stream):
+    known = []
+
+    async def look():
+        known.append(ends_at() - asyncio.get_running_loop().time())
+
+    service.answering.events.insert(1, look)
+    await service.ask(stream=stream)
+
+    assert known == [pytest.approx(30, abs=10)]
+
+
+async def test_too_much_to_do_is_told_with_when_to_come_back(service):
+    service.answering.events = [Exhausted("the model has too much to do", retry_after=6.2)]
+
+    response = await service.ask()
+
+    assert (response.status_code, response.json()["code"]) == (429, "exhausted")
+    assert response.headers["retry-after"] == "7"
     assert not [kind for kind, _ in service.counts.kept if kind in TEXTS]

@@ -45,6 +45,15 @@ def test_metrics_have_the_names_that_dashboards_use(metrics):
         "rag_rerank_skipped": "counter",
         "rag_model_texts": "counter",
         "rag_hydration_drops": "counter",
+        "rag_time_to_first_token_seconds": "histogram",
+        "rag_generation_tokens": "counter",
+        "rag_generation_cost": "counter",
+        "rag_generation_streams": "gauge",
+        "rag_generation_retries": "counter",
+        "rag_generation_refusals": "counter",
+        "rag_generation_fallbacks": "counter",
+        "rag_breaker_state": "gauge",
+        "rag_breaker_openings": "counter",
     }
 
 

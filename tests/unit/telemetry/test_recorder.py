@@ -10,6 +10,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from orchestrator.domain.analytics import LONGEST, Policy
+from orchestrator.domain.answers import Usage
 from orchestrator.domain.errors import NotFound, Unavailable
 from orchestrator.domain.understanding import Correction, Understood
 from orchestrator.telemetry import recorder as module
@@ -80,6 +81,17 @@ async def test_without_leave_no_word_of_a_question_is_kept(table, make):
     assert table.of("note") == {"corrected": 1}
     assert {kind for _, kind, _ in table.kept} == {"outcome", "note", "stage"}
     assert "secret" not in str(table.kept)
+
+
+async def test_what_answers_cost_adds_up_by_workspace_and_model(table, make):
+    recorder = make()
+
+    for _ in range(3):
+        recorder.searched("legal", "one", "found", {}, usage=Usage(100, 20, "small", 0.0002))
+    recorder.searched("legal", "one", "found", {}, usage=Usage(completion_tokens=5))
+    await recorder.flush()
+
+    assert table.of("usage") == {"prompt:small": 300, "completion:small": 60, "cost:small": 60}
 
 
 async def test_with_leave_the_texts_of_weak_questions_alone_are_kept(table, make):

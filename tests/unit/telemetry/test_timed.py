@@ -13,7 +13,7 @@ from adapters.embedder.mock import MockEmbedder
 from adapters.reranker.mock import MockReranker
 from orchestrator.domain.answers import Outcome, Token
 from orchestrator.domain.context import begin_timings
-from orchestrator.domain.errors import Unavailable
+from orchestrator.domain.errors import Exhausted, Unavailable
 from orchestrator.domain.passages import Retrieval
 from orchestrator.ports.cache import CacheKey
 from orchestrator.telemetry.metrics import Metrics
@@ -165,15 +165,52 @@ class SlowGenerator:
         yield Outcome(answerable=True)
 
 
-async def test_a_timed_generator_is_that_generator_and_times_no_reader(watch, timings, observed):
+async def test_a_timed_generator_is_that_generator_and_times_no_reader(
+    metrics, watch, timings, observed
+):
     said = []
-    async for piece in TimedGenerator(SlowGenerator(), watch).generate(question(), []):
+    generator = TimedGenerator(SlowGenerator(), watch, metrics.first_token_seconds)
+    async for piece in generator.generate(question(), []):
         said.append(piece)
         await asyncio.sleep(WORK_S * 5)  # whoever reads takes his time
 
     assert said == [Token("Refunds "), Token("are paid."), Outcome(answerable=True)]
     assert WORK_S * 2e3 * 0.9 <= timings["generate"] < WORK_S * 10e3
     assert observed("generate") == 1
+    first = "rag_time_to_first_token_seconds"
+    assert metrics.registry.get_sample_value(f"{first}_count") == 1
+    assert WORK_S * 0.9 <= metrics.registry.get_sample_value(f"{first}_sum") < WORK_S * 5
+
+
+class Full:
+    def admit(self):
+        raise Exhausted("too much to do")
+
+
+def test_a_timed_generator_refuses_what_the_generator_would(metrics, watch):
+    TimedGenerator(SlowGenerator(), watch, metrics.first_token_seconds).admit()
+
+    with pytest.raises(Exhausted):
+        TimedGenerator(Full(), watch, metrics.first_token_seconds).admit()
+
+
+async def test_a_timed_generator_that_is_closed_has_closed_the_other(metrics, watch):
+    closed = []
+
+    class Endless:
+        async def generate(self, *_):
+            try:
+                while True:
+                    yield Token("Refunds ")
+            finally:
+                closed.append(True)
+
+    pieces = TimedGenerator(Endless(), watch, metrics.first_token_seconds).generate(question(), [])
+    await anext(pieces)
+
+    await pieces.aclose()
+
+    assert closed == [True]
 
 
 async def test_tokens_are_counted_as_they_are_and_the_time_is_told(watch, timings, observed):
