@@ -208,8 +208,10 @@ def test_folders_lie_below_the_data_folder_unless_said_otherwise():
         ),
         (
             {"RAG_GENERATOR__KIND": "gpt"},
-            "unknown generator 'gpt': there are 'extractive', 'litellm', 'mock', 'openai', "
-            "'triton', 'vllm'",
+            (
+                "unknown generator 'gpt': there are 'extractive', 'litellm', 'mock', 'openai', "
+                "'triton', 'vllm'"
+            ),
         ),
         ({"RAG_CACHE__KIND": "radis"}, "unknown cache 'radis': did you mean 'redis'?"),
         (
