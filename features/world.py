@@ -22,6 +22,7 @@ from pytest_bdd import parsers
 
 from adapters.embedder import pulling
 from orchestrator.http.app import create_app
+from orchestrator.http.serving import served
 from orchestrator.settings import Settings, load
 from orchestrator.telemetry.metrics import Metrics
 from orchestrator.wiring import Application
@@ -68,9 +69,9 @@ def serving(profile: str, data_dir: Path, variables: Mapping[str, str]) -> Itera
     """Serve on a free port of the loopback interface, as `rag serve` does, in a thread."""
     with settings_of(profile, data_dir, variables) as settings:
         app = create_app(settings, Metrics(CollectorRegistry()))
-    server = uvicorn.Server(
-        uvicorn.Config(app, port=0, log_config=None, ws="none", timeout_graceful_shutdown=5)
-    )
+    config = served(app, settings)
+    config.port, config.timeout_graceful_shutdown = 0, 5
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     wait_for(lambda: server.started or not thread.is_alive(), "the service did not start")

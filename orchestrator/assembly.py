@@ -6,11 +6,14 @@ from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 from orchestrator.answering.asking import UnderstandingRetriever
+from orchestrator.answering.checking import Check
+from orchestrator.answering.confidence import FITTED, RIGHT, Logistic
 from orchestrator.answering.course import Names
 from orchestrator.answering.explaining import Words
+from orchestrator.answering.lexical import LexicalVerifier
 from orchestrator.answering.packing import Packer
 from orchestrator.answering.pipeline import Pipeline
 from orchestrator.answering.prompts import prompts
@@ -25,6 +28,7 @@ from orchestrator.answering.retrieval import (
 )
 from orchestrator.answering.service import Mode
 from orchestrator.answering.spelling import Spelling
+from orchestrator.answering.verifying import AgreementVerifier, EmbeddingVerifier, ModelVerifier
 from orchestrator.domain.errors import Conflict, Rejected
 from orchestrator.domain.identity import Scope
 from orchestrator.domain.passages import Candidate, Passage
@@ -44,12 +48,13 @@ from orchestrator.ports.measured import Measured
 from orchestrator.ports.reranker import Reranker
 from orchestrator.ports.retriever import Retriever
 from orchestrator.ports.rewriter import Rewriter
+from orchestrator.ports.verifier import Verifier
 from orchestrator.settings import STAGES, Settings
 from orchestrator.settings.changing import changed
 from orchestrator.settings.explain import did_you_mean
-from orchestrator.settings.options import TantivyOptions
+from orchestrator.settings.options import ExtractiveGeneratorOptions, TantivyOptions
 from orchestrator.telemetry.metrics import Metrics
-from orchestrator.telemetry.timed import TimedRetriever
+from orchestrator.telemetry.timed import TimedRetriever, TimedVerifier
 
 SPELLED: Final = 20
 """So many chunks with words spelled alike are read for each word that nothing holds."""
@@ -129,7 +134,20 @@ class Assembly:
                 code="no_rewriter",
                 field="config.understanding",
             )
+        for name in self._verifying(config):
+            if name not in self._backends.models:
+                raise Rejected(
+                    f"generator '{name}' is no language model: it cannot verify a sentence",
+                    code="no_verifier",
+                    field="config.grounding",
+                )
         return config
+
+    def _verifying(self, config: WorkspaceConfig) -> Sequence[str]:
+        """The generators that are to verify answers."""
+        if config.grounding.verifier != "model":
+            return ()
+        return config.grounding.models or (config.generator,)
 
     def _check_spelling(self, config: WorkspaceConfig) -> None:
         if not isinstance(self._settings.named("keywords")[config.keywords], TantivyOptions):
@@ -260,9 +278,41 @@ class Assembly:
             retriever=self.retriever(moment, None),
             reranker=self._reranker(config),
             generator=self._backends.generators[config.generator],
+            check=Check(
+                config.grounding,
+                TimedVerifier(self._verifier(config), self._metrics.stage_seconds),
+                right=self._right(config),
+                vectors=self._fitted(config),
+            ),
             rerank_depth=getattr(reranking, "depth", 0),
             packer=Packer(self._backends.measured.get(config.generator)),
         )
+
+    def _verifier(self, config: WorkspaceConfig) -> Verifier:
+        match config.grounding.verifier:
+            case "lexical":
+                return LexicalVerifier()
+            case "embedding":
+                return EmbeddingVerifier(self.embedder(config))
+            case "model":
+                models = [self._backends.models[name] for name in self._verifying(config)]
+                return AgreementVerifier([ModelVerifier(one) for one in models])
+        assert_never(config.grounding.verifier)
+
+    def _fitted(self, config: WorkspaceConfig) -> bool:
+        """Whether vectors are of the model that the estimates were fitted on."""
+        return self._backends.embedders[config.embedder].digest == FITTED
+
+    def _right(self, config: WorkspaceConfig) -> Logistic | None:
+        """The estimate of "the answer is right", for a pipeline like the one it was fitted on."""
+        generator = self._settings.named("generator")[config.generator]
+        like_fitted = (
+            generator == ExtractiveGeneratorOptions(kind="extractive")
+            and self._fitted(config)
+            and self._settings.named("retriever")[config.retriever].kind == "hybrid"
+            and self._settings.named("reranker")[config.reranker].kind == "none"
+        )
+        return RIGHT[generator.kind] if like_fitted else None
 
     def _reranker(self, config: WorkspaceConfig) -> Reranker:
         """The reranker that the configuration names, asked when it says."""

@@ -93,9 +93,10 @@ class ExtractiveGenerator:
             ranked = await self._by_meaning(query.text, candidates)
         except Unavailable:
             ranked, degraded = _by_words(candidates), ("embedder",)
-        if not ranked or question.evidence(ranked[0][1], ranked[0][2]) < self._evidence:
+        evidence = question.evidence(ranked[0][1], ranked[0][2]) if ranked else 0.0
+        if not ranked or evidence < self._evidence:
             yield Token(NOT_FOUND)
-            yield Outcome(answerable=False, degraded=degraded)
+            yield Outcome(answerable=False, degraded=degraded, evidence=evidence)
             return
         best = ranked[0][0]
         least = min(best, SECOND * best)
@@ -103,7 +104,7 @@ class ExtractiveGenerator:
         for number, sentence in enumerate(chosen):
             quote = f"{_quote(sentence.text)} [{sentence.passage + 1}]"
             yield Token(f" {quote}" if number else quote)
-        yield Outcome(answerable=True, degraded=degraded)
+        yield Outcome(answerable=True, degraded=degraded, evidence=evidence)
 
     async def _by_meaning(
         self, question: str, ranked: Sequence[tuple[float, _Sentence]]

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from orchestrator.answering.grounding import CitationGuard
-from orchestrator.domain.answers import Answer, Meta, Outcome, Packing, Query, Source
+from orchestrator.domain.answers import Answer, Checked, Meta, Packing, Query, Source
 from orchestrator.domain.context import begin_skips, begin_timings, trace_id
 from orchestrator.domain.errors import Unavailable
 from orchestrator.domain.passages import Passage
@@ -81,12 +80,10 @@ class Course:
         )
         return replace(answer, meta=meta)
 
-    def answer(
-        self, text: str, outcome: Outcome, sources: Sequence[Source], guard: CitationGuard
-    ) -> Answer:
+    def answer(self, text: str, checked: Checked, sources: Sequence[Source]) -> Answer:
         """The answer, with what it cites marked."""
         cited = tuple(
-            replace(source, cited=True) if number in guard.cited else source
+            replace(source, cited=True) if number in checked.cited else source
             for number, source in enumerate(sources, start=1)
         )
         meta = Meta(
@@ -96,16 +93,18 @@ class Course:
             degraded=tuple(dict.fromkeys(self._degraded)),
             retriever=self._names.retriever,
             reranker=self._names.reranker,
-            generator=outcome.generator or self._names.generator,
-            usage=outcome.usage,
+            generator=checked.outcome.generator or self._names.generator,
+            usage=checked.outcome.usage,
             skipped=tuple(self._skipped),
             revision=self._moment.revision,
             config_version=self._moment.workspace.config_version,
             query=self.understood,
-            prompt=outcome.prompt,
+            prompt=checked.outcome.prompt,
             packing=self.packing,
+            grounding=checked.grounding,
+            confidence=checked.confidence,
         )
-        return Answer(text, outcome.answerable, cited, meta)
+        return Answer(text, checked.outcome.answerable, cited, meta)
 
     def _latency(self) -> float:
         return round((time.perf_counter() - self._began) * 1e3, 3)

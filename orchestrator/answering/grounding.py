@@ -7,6 +7,7 @@ from typing import Final
 
 _MARKER: Final = re.compile(r"(\s?\[\d{1,6}\])")
 _UNFINISHED: Final = re.compile(r"(?:\s?\[\d{0,6}|\s{1,2})\Z")
+_CITED: Final = re.compile(r"\[(\d{1,6})\]")
 _OPEN: Final = re.compile(r"\[\d*\Z")
 _CLOSED: Final = re.compile(r"\[\d[\d\]]*")
 
@@ -56,3 +57,8 @@ class CitationGuard:
         unclosed = _OPEN.search(text)
         self._open = unclosed[0][:2] if unclosed else ""
         return shown
+
+
+def cited_in(text: str) -> frozenset[int]:
+    """The numbers that a text cites."""
+    return frozenset(int(number) for number in _CITED.findall(text))

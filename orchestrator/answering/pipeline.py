@@ -6,10 +6,10 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
+from orchestrator.answering.checking import Check
 from orchestrator.answering.course import Course, Names, as_source
-from orchestrator.answering.grounding import CitationGuard
 from orchestrator.answering.packing import Packer
-from orchestrator.domain.answers import Done, Event, Outcome, Query, Sources, Token
+from orchestrator.domain.answers import Checked, Done, Event, Outcome, Query, Sources, Token
 from orchestrator.indexing.library import Library, Moment
 from orchestrator.ports.cache import Cache
 from orchestrator.ports.generator import Generator, admit
@@ -28,6 +28,7 @@ class Pipeline:
     reranker: Reranker
     packer: Packer
     generator: Generator
+    check: Check
     rerank_depth: int
 
     async def stream(self, query: Query, moment: Moment) -> AsyncGenerator[Event]:
@@ -65,24 +66,21 @@ class Pipeline:
 
         sources = tuple(as_source(passage) for passage in passages)
         yield Sources(sources)
-        guard, text, outcome = CitationGuard(len(passages)), "", Outcome(answerable=False)
-        async with aclosing(self.generator.generate(query, passages)) as pieces:
+        text, checked = "", Checked(Outcome(answerable=False))
+        async with aclosing(self.check.checked(self.generator, query, passages)) as pieces:
             async for piece in pieces:
-                if isinstance(piece, Outcome):
-                    outcome = piece
-                elif shown := guard.admit(piece.text):
-                    text += shown
-                    yield Token(shown)
-        if rest := guard.finish():
-            text += rest
-            yield Token(rest)
-        course.note(outcome.degraded)
+                if isinstance(piece, Token):
+                    text += piece.text
+                    yield piece
+                else:
+                    checked = piece
+        course.note(checked.outcome.degraded)
 
         await self.library.confirm(moment, packed.used, query.scope)
-        answer = course.answer(text, outcome, sources, guard)
+        answer = course.answer(text, checked, sources)
         if course.whole:
             with course.degrading("cache"):
                 await self.cache.put(course.key, answer, revision=moment.revision)
             if not course.whole:
-                answer = course.answer(text, outcome, sources, guard)
+                answer = course.answer(text, checked, sources)
         yield Done(answer)

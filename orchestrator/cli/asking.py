@@ -76,7 +76,18 @@ def _show(answer: Answer) -> None:
     for number, source in enumerate(answer.sources, start=1):
         if source.cited:
             _show_source(number, source)
+    _show_unsupported(answer)
     _show_degraded(answer.meta.degraded)
+
+
+def _show_unsupported(answer: Answer) -> None:
+    grounding = answer.meta.grounding
+    for one in grounding.sentences if grounding else ():
+        if not one.supported:
+            said = answer.answer[one.start : one.end]
+            out.print(f"not supported by what it cites: {said}", style="yellow")
+    if grounding and grounding.withheld:
+        out.print(f"sentences withheld: {grounding.withheld}", style="yellow")
 
 
 def _show_source(number: int, source: Source) -> None:

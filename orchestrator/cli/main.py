@@ -190,6 +190,21 @@ def search(
 
 
 @app.command()
+def mcp() -> None:
+    """Serve `search` and `ask` as tools for an agent, on standard input and output.
+
+    Needs the extra `mcp`.
+    """
+    with reported():  # the extra may be missing
+        from orchestrator.settings.extras import extra
+
+        with extra("mcp"):
+            from orchestrator.cli.agents import serve as serve_tools
+
+    run(serve_tools())
+
+
+@app.command()
 def backup(
     target: Annotated[Path, typer.Argument(help="A folder that is not there yet.")],
     json: Json = False,

@@ -9,6 +9,7 @@ import uvicorn
 
 from orchestrator.cli.console import Exit
 from orchestrator.http.app import create_app
+from orchestrator.http.serving import served
 from orchestrator.settings import load
 from orchestrator.telemetry import logs
 
@@ -19,16 +20,7 @@ def serve(host: str | None, port: int | None) -> None:
     logs.set_up(settings.log_level)
     logging.getLogger("uvicorn.error").addFilter(_is_news)
     app = create_app(settings)
-    config = uvicorn.Config(
-        app,
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=int(settings.http.shutdown_s),
-    )
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(served(app, settings))
     for ending in (signal.SIGINT, signal.SIGTERM):  # uvicorn raises again what it has obeyed
         signal.signal(ending, lambda *_: None)
     try:

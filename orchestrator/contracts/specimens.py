@@ -7,6 +7,7 @@ from io import BytesIO
 from orchestrator.domain.answers import Answer, Meta, Packing, Query, Source, Usage
 from orchestrator.domain.documents import Chunk, Upload
 from orchestrator.domain.filters import Metadata
+from orchestrator.domain.grounding import Grounded, Sentence
 from orchestrator.domain.identity import ANONYMOUS, EVERYONE, Principal, Scope
 from orchestrator.domain.passages import Passage, StageScore
 
@@ -79,6 +80,18 @@ def answer(text: str = f"{REFUNDS} [1]") -> Answer:
         config_version=2,
         prompt="answer/v1.en",
         packing=Packing(1, 240, 3000, ("2",), ("3",), ("1",), ("4", "5")),
+        grounding=Grounded(
+            policy="remove",
+            verifier="embedding",
+            threshold=0.6,
+            score=0.9,
+            sentences=(
+                Sentence(0, 47, (1,), 0.9, supported=True),
+                Sentence(48, 53, (), None, True),
+            ),
+            withheld=1,
+        ),
+        confidence=0.87,
     )
     return Answer(text, answerable=True, sources=(source,), meta=meta)
 

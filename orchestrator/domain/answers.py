@@ -5,9 +5,10 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from orchestrator.domain.errors import Rejected
+from orchestrator.domain.grounding import Grounded
 from orchestrator.domain.identity import DEFAULT_WORKSPACE, Scope
 from orchestrator.domain.passages import StageScore
 from orchestrator.domain.understanding import Understood
@@ -20,12 +21,21 @@ NOT_FOUND: Final = "The documents do not say."
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """Something said before the question, and by whom."""
+
+    role: Literal["user", "assistant"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
     """A question in a scope; `top_k` counts the passages an answer may rest on.
 
     Keyword search looks for `synonyms` too; a positive `lean` speaks for it, a negative one for
     vectors. With `explain`, retrieval keeps what an explanation is made of. A language model is
-    told what `prompting` says.
+    told what `prompting` says. `history` is what the caller says was said before, oldest first;
+    nothing reads it: `text` must stand alone.
     """
 
     text: str
@@ -35,6 +45,7 @@ class Query:
     lean: float = 0.0
     explain: bool = False
     prompting: Prompting = field(default_factory=Prompting)
+    history: tuple[Turn, ...] = ()
 
     def understood(self) -> Query:
         """The question as every later stage sees it: Unicode-normalised, spaces collapsed."""
@@ -53,11 +64,12 @@ def query_text(raw: str) -> str:
     """
     text = raw.strip()
     if not text:
-        raise Rejected("the question is empty", field="query")
+        raise Rejected("the question is empty", code="invalid_request", field="query")
     if len(text) > MAX_QUERY_CHARACTERS:
         raise Rejected(
             f"the question is {len(text):,} characters long: at most {MAX_QUERY_CHARACTERS:,} "
             "are allowed",
+            code="invalid_request",
             field="query",
         )
     return text
@@ -113,7 +125,8 @@ class Meta:
     """How an answer came to be; times are in milliseconds.
 
     `degraded` names what was missing, and `skipped` what there was no need of. A `prompt` and
-    `packing` there are where the generator is a language model.
+    `packing` there are where the generator is a language model. `confidence` is
+    how likely the answer is right, where that was measured for what made it.
     """
 
     cache_hit: bool = False
@@ -131,6 +144,8 @@ class Meta:
     query: Understood | None = None
     prompt: str = ""
     packing: Packing | None = None
+    grounding: Grounded | None = None
+    confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +177,8 @@ class Outcome:
     """A generator's last word: whether the passages answered, the cost, and what it did without.
 
     `generator` is the kind that answered, where another was asked first; `prompt` names what a
-    language model was told, such as `answer/v1.en`.
+    language model was told, such as `answer/v1.en`. `evidence` is
+    its own estimate, in [0, 1], that they do, if it makes one.
     """
 
     answerable: bool
@@ -170,6 +186,20 @@ class Outcome:
     degraded: tuple[str, ...] = ()
     generator: str = ""
     prompt: str = ""
+    evidence: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """The last word of an answer's check: the generator's, as far as it was let through.
+
+    `cited` are the numbers of the passages that are cited in what was shown.
+    """
+
+    outcome: Outcome
+    cited: frozenset[int] = frozenset()
+    grounding: Grounded | None = None
+    confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Final, Literal
 
 from orchestrator.domain.errors import Rejected
+from orchestrator.domain.grounding import Policy
 
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?")
 
@@ -186,6 +187,34 @@ class Prompting:
 
 
 @dataclass(frozen=True, slots=True)
+class Grounding:
+    """What becomes of a sentence that the passages which it cites do not support.
+
+    `flag` shows it and says so, `remove` leaves it out, `refuse` ends the answer before it. A
+    sentence is supported if its score is at least `threshold`, by words alone (`lexical`), with
+    the embedder's help (`embedding`), or by language models (`model`): the generators named in
+    `models`, the workspace's own if none is, and all of them must agree. With `weak`, a question
+    for which the evidence of what was found, in [0, 1], is below it is not put to the generator.
+    """
+
+    __pydantic_config__ = _STRICT
+
+    policy: Policy = "flag"
+    threshold: float = 0.5
+    verifier: Literal["lexical", "embedding", "model"] = "lexical"
+    models: tuple[str, ...] = ()
+    weak: float | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 < self.threshold <= 1:
+            raise ValueError("threshold is above 0, and at most 1")
+        if self.weak is not None and not 0 < self.weak < 1:
+            raise ValueError("weak is between 0 and 1")
+        if self.models and self.verifier != "model":
+            raise ValueError("models are asked by the verifier 'model' only")
+
+
+@dataclass(frozen=True, slots=True)
 class Footing:
     """What a workspace's chunks and indexes stand on: what a re-indexing changes."""
 
@@ -216,6 +245,7 @@ class WorkspaceConfig:
     understanding: Understanding = Understanding()
     reach: Reach = Reach()
     prompting: Prompting = Prompting()
+    grounding: Grounding = Grounding()
     depth: int = 100
     generation: int = 1
 

@@ -12,11 +12,14 @@ from typing import Any
 import structlog
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
+from starlette.routing import Route
 
 from orchestrator import __version__
 from orchestrator.domain.errors import Conflict, RagError
 from orchestrator.domain.identity import DEFAULT_WORKSPACE
 from orchestrator.http import (
+    chat,
+    completions,
     documents,
     health,
     models,
@@ -30,6 +33,7 @@ from orchestrator.http import (
 from orchestrator.http.middleware import BodyLimitMiddleware, TraceMiddleware
 from orchestrator.indexing.library import Library
 from orchestrator.settings import Settings
+from orchestrator.settings.extras import extra
 from orchestrator.settings.tree import HttpSettings
 from orchestrator.telemetry.metrics import Metrics
 from orchestrator.telemetry.observer import Telemetry
@@ -39,6 +43,7 @@ log = structlog.get_logger(__name__)
 
 GC_ALLOCATIONS = 20_000
 """So many more objects made than freed start a collection; Python's own 700 is far less."""
+AGENTS_HEADERS = ("mcp-protocol-version", "mcp-method", "mcp-name")
 MULTIPART_OVERHEAD = 100_000
 """Bytes that the parts of an upload other than its file may take."""
 
@@ -54,6 +59,7 @@ def create_app(settings: Settings, metrics: Metrics | None = None) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},  # `telemetry` does that
     )
     _add_routes(app)
+    _add_tools(app, settings)
     problems.install(app, measured.errors)
     _add_middleware(app, settings.http, measured)
     return app
@@ -71,6 +77,8 @@ async def _lifespan(settings: Settings, metrics: Metrics, app: FastAPI) -> Async
             app.state.refused = error
             raise
         app.state.application = application
+        if tools := app.state.tools:
+            await stack.enter_async_context(tools.running())
         async with _working(application):
             yield
 
@@ -106,9 +114,35 @@ def _tell_of_end(name: str, task: asyncio.Task[None]) -> None:
 
 def _add_routes(app: FastAPI) -> None:
     app.router.routes.extend(queries.router.routes)  # flat: an included router is matched twice
-    nouns = (documents, uploads, records, workspaces, reindexing, models, health)
+    nouns = (
+        completions,
+        chat,
+        documents,
+        uploads,
+        records,
+        workspaces,
+        reindexing,
+        models,
+        health,
+    )
     for noun in nouns:
         app.include_router(noun.router)
+
+
+def _add_tools(app: FastAPI, settings: Settings) -> None:
+    """Tools for agents at `/mcp`, where they are switched on.
+
+    Raises:
+        Misconfigured: when their library is not installed.
+    """
+    app.state.tools = None
+    if settings.mcp.enabled:
+        with extra("mcp"):
+            from orchestrator.http.mounting import Mcp  # noqa: PLC0415  # of an extra
+        app.state.tools = Mcp(settings, lambda: app.state.application)
+        app.router.routes.append(
+            Route("/mcp", app.state.tools, methods=["POST"], include_in_schema=False)
+        )
 
 
 def _add_middleware(app: FastAPI, http: HttpSettings, metrics: Metrics) -> None:
@@ -118,7 +152,7 @@ def _add_middleware(app: FastAPI, http: HttpSettings, metrics: Metrics) -> None:
             CORSMiddleware,
             allow_origins=list(http.cors_origins),
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-            allow_headers=["content-type", "traceparent", "idempotency-key"],
+            allow_headers=["content-type", "traceparent", "idempotency-key", *AGENTS_HEADERS],
             expose_headers=[
                 "x-trace-id",
                 "location",

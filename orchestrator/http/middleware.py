@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
 import structlog
@@ -19,6 +20,8 @@ from orchestrator.http.problems import problem_of, respond
 log = structlog.get_logger("orchestrator.access")
 
 TRACE_HEADER: Final = b"x-trace-id"
+STARTS: Final = {"http.response.start", "websocket.accept", "websocket.http.response.start"}
+SWITCHED: Final = 101
 _TRACEPARENT: Final = re.compile(rb"[\da-f]{2}-([\da-f]{32})-[\da-f]{16}-[\da-f]{2}(?:-.*)?")
 _NO_TRACE: Final = b"0" * 32
 
@@ -31,8 +34,8 @@ class TraceMiddleware:
         self._active = active
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Run the request, and log one line when its response has ended."""
-        if scope["type"] != "http":
+        """Run the request, and log one line when its response has ended, or its socket."""
+        if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
         trace = begin_trace(_traced(scope["headers"])).encode()
@@ -40,23 +43,26 @@ class TraceMiddleware:
 
         async def sending(message: Message) -> None:
             nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                message["headers"] = [*message["headers"], (TRACE_HEADER, trace)]
+            if message["type"] in STARTS:
+                status = message.get("status", SWITCHED)
+                message["headers"] = [*message.get("headers", ()), (TRACE_HEADER, trace)]
             await send(message)
 
-        self._active.inc()
-        try:
-            await self._app(scope, receive, sending)
-        finally:
-            self._active.dec()
-            log.info(
-                "request",
-                method=scope["method"],
-                path=scope["path"],
-                status=status,
-                ms=round((time.perf_counter() - began) * 1e3, 2),
-            )
+        with self._counted(scope):
+            try:
+                await self._app(scope, receive, sending)
+            finally:
+                log.info(
+                    "request" if scope["type"] == "http" else "socket",
+                    method=scope.get("method", "GET"),
+                    path=scope["path"],
+                    status=status,
+                    ms=round((time.perf_counter() - began) * 1e3, 2),
+                )
+
+    def _counted(self, scope: Scope) -> AbstractContextManager[object]:
+        """A socket is in progress while it answers, which it knows itself."""
+        return self._active.track_inprogress() if scope["type"] == "http" else nullcontext()
 
 
 class BodyLimitMiddleware:
@@ -80,7 +86,9 @@ class BodyLimitMiddleware:
         announced = next((v for name, v in scope["headers"] if name == b"content-length"), b"0")
         if announced.isdigit() and int(announced) > limit:
             refused = TooLarge(f"the body is larger than {limit} bytes")
-            await respond(problem_of(refused), {"Connection": "close"})(scope, receive, send)
+            closing = {"Connection": "close"}
+            answer = respond(problem_of(refused), closing, path=scope["path"])
+            await answer(scope, receive, send)
             return
         received = 0
 

@@ -17,8 +17,8 @@ from orchestrator.domain.errors import NotFound
 from orchestrator.domain.passages import Passage
 from orchestrator.http.dependencies import application
 from orchestrator.http.problems import Problem
-from orchestrator.http.queries import limited
 from orchestrator.http.schemas import Text
+from orchestrator.http.streaming import limited
 from orchestrator.ports.arrays import Vector, Vectors
 from orchestrator.ports.embedder import Embedder
 from orchestrator.settings.explain import did_you_mean

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from typing import Any, Final
 
 import structlog
@@ -16,10 +17,16 @@ from starlette.requests import ClientDisconnect
 
 from orchestrator.domain import errors
 from orchestrator.domain.context import trace_id
+from orchestrator.http.completion_errors import (
+    COMPLETION_PATHS,
+    completion_error,
+    completion_status,
+)
 
 log = structlog.get_logger(__name__)
 
 MEDIA_TYPE: Final = "application/problem+json"
+JSON: Final = "application/json"
 
 STATUS: Final[dict[type[errors.RagError], int]] = {
     errors.RagError: 500,
@@ -97,47 +104,57 @@ def problem_of(error: errors.RagError) -> dict[str, Any]:
     )
 
 
-def respond(body: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
-    """A problem document as a response, with `Retry-After` where waiting helps."""
+def respond(
+    body: dict[str, Any], headers: dict[str, str] | None = None, *, path: str = ""
+) -> Response:
+    """A problem document as a response, with `Retry-After` where waiting helps.
+
+    At some paths it has the shape that their clients know.
+    """
     headers = dict(headers or {})
     if "retry_after_s" in body:
         headers["Retry-After"] = str(math.ceil(body["retry_after_s"]))
+    if path.startswith(COMPLETION_PATHS):
+        status = completion_status(body)
+        return Response(json.dumps(completion_error(body)), status, headers, media_type=JSON)
     return Response(json.dumps(body), body["status"], headers, media_type=MEDIA_TYPE)
 
 
 def install(app: FastAPI, counter: Counter) -> None:
     """Answer every error of the application with a problem document, and count it by code."""
 
-    def answer(body: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
+    def answer(
+        request: Request, body: dict[str, Any], headers: dict[str, str] | None = None
+    ) -> Response:
         counter.labels(body["code"]).inc()
-        return respond(body, headers)
+        return respond(body, headers, path=request.url.path)
 
     @app.exception_handler(errors.RagError)
-    async def ours(_request: Request, error: errors.RagError) -> Response:
+    async def ours(request: Request, error: errors.RagError) -> Response:
         if STATUS[type(error)] >= 500:  # server errors
             log.warning("request_failed", code=error.code, error=error.detail)
-        return answer(problem_of(error))
+        return answer(request, problem_of(error))
 
     @app.exception_handler(RequestValidationError)
-    async def invalid(_request: Request, error: RequestValidationError) -> Response:
-        return answer(_invalid(error))
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
+        return answer(request, invalid_request(error.errors()[0], skip=1))
 
     @app.exception_handler(HTTPException)
-    async def http(_request: Request, error: HTTPException) -> Response:
+    async def http(request: Request, error: HTTPException) -> Response:
         code = TITLES.get(error.status_code, "error").lower().replace(" ", "_")
         if error.status_code == 413:  # what the body limit raises
             code = errors.TooLarge.code
-        return answer(
-            problem(error.status_code, code, str(error.detail)), dict(error.headers or {})
-        )
+        body = problem(error.status_code, code, str(error.detail))
+        return answer(request, body, dict(error.headers or {}))
 
     @app.exception_handler(ClientDisconnect)
     async def gone(_request: Request, _error: ClientDisconnect) -> Response:
         return Response(status_code=499)  # nobody reads it but the log
 
     @app.exception_handler(Exception)
-    async def defect(_request: Request, error: Exception) -> Response:
-        return answer(unexpected(error), {"X-Trace-Id": trace_id()})  # outside the middleware
+    async def defect(request: Request, error: Exception) -> Response:
+        traced = {"X-Trace-Id": trace_id()}  # outside the middleware
+        return answer(request, unexpected(error), traced)
 
 
 def unexpected(error: Exception) -> dict[str, Any]:
@@ -147,9 +164,12 @@ def unexpected(error: Exception) -> dict[str, Any]:
     return problem(500, "internal", "the service met an unexpected error")
 
 
-def _invalid(error: RequestValidationError) -> dict[str, Any]:
-    first = error.errors()[0]
-    place = [str(part) for part in first["loc"][1:]]  # without "body", "query" or "path"
+def invalid_request(first: Mapping[str, Any], *, skip: int = 0) -> dict[str, Any]:
+    """The problem document of pydantic's first error, without so many parts of its place.
+
+    A request's place begins with "body", "query" or "path".
+    """
+    place = [str(part) for part in first["loc"][skip:]]
     match first["type"]:
         case "json_invalid":
             reason = first.get("ctx", {}).get("error", "it cannot be read")

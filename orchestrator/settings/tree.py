@@ -74,7 +74,27 @@ class HttpSettings(BaseModel):
     max_upload_bytes: int = Field(default=100_000_000, gt=0, description="for an uploaded document")
     max_batch_bytes: int = Field(default=1_000_000_000, gt=0, description="for a form of many")
     max_batch_files: int = Field(default=1_000, gt=0, description="in one form, or one manifest")
+    heartbeat_s: float = Field(
+        default=15.0, gt=0, description="of silence in a stream, then a sign of life"
+    )
+    socket_idle_s: float = Field(
+        default=300.0, gt=0, description="without a question, then a socket is closed"
+    )
     cors_origins: tuple[str, ...] = ()
+
+
+class McpSettings(BaseModel):
+    """The Model Context Protocol over HTTP: for agents, at `/mcp`.
+
+    Requests for another host than those of the loopback interface, or than `hosts`, are refused.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    enabled: bool = False
+    hosts: tuple[str, ...] = Field(
+        default=(), description="as `rag.example.com`, or `rag.example.com:8000`"
+    )
 
 
 class SourceSettings(BaseModel):
@@ -195,6 +215,7 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65535)
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
     http: HttpSettings = HttpSettings()
+    mcp: McpSettings = McpSettings()
     parsing: ParsingSettings = ParsingSettings()
     worker: WorkerSettings = WorkerSettings()
     analytics: AnalyticsSettings = AnalyticsSettings()

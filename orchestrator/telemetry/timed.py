@@ -19,6 +19,7 @@ from orchestrator.ports.health import Pingable
 from orchestrator.ports.measured import Measured
 from orchestrator.ports.reranker import Reranker
 from orchestrator.ports.retriever import Retriever
+from orchestrator.ports.verifier import Claim, Verifier
 
 
 class Stopwatch:
@@ -175,3 +176,16 @@ class TimedMeasured:
         """Timed."""
         with self._watch.running():
             return await self._inner.sizes(passages)
+
+
+class TimedVerifier:
+    """A verifier, timed."""
+
+    def __init__(self, inner: Verifier, histogram: Histogram) -> None:
+        self._inner = inner
+        self._watch = Stopwatch("verify", histogram)
+
+    async def support(self, claims: Sequence[Claim]) -> Sequence[float]:
+        """Timed."""
+        with self._watch.running():
+            return await self._inner.support(claims)

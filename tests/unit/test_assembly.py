@@ -13,11 +13,15 @@ from adapters.embedder.mock import MockEmbedder
 from adapters.generator.mock import MockGenerator
 from adapters.reranker.mock import MockReranker
 from adapters.reranker.none import NoReranker
+from orchestrator.answering.confidence import FITTED
+from orchestrator.answering.lexical import LexicalVerifier
 from orchestrator.answering.reaching import ReachingRetriever
 from orchestrator.answering.retrieval import HybridRetriever, SingleRetriever
+from orchestrator.answering.verifying import AgreementVerifier, EmbeddingVerifier
 from orchestrator.assembly import KEPT, Assembly, Backends
 from orchestrator.domain.errors import Rejected
 from orchestrator.domain.workspaces import (
+    Grounding,
     Prompting,
     Reach,
     Reranking,
@@ -181,6 +185,60 @@ def test_rewriting_is_refused_where_the_generator_is_no_language_model(assembly,
         assembly.check(WorkspaceConfig(understanding=how))
 
     assert (caught.value.code, caught.value.field) == ("no_rewriter", "config.understanding")
+
+
+@pytest.mark.parametrize("models", [(), ("cheap",), ("judge", "cheap")])
+def test_verifying_is_refused_where_a_generator_is_no_language_model(assembly, models):
+    assembly._backends = replace(assembly._backends, models={"judge": object()})
+
+    with pytest.raises(Rejected) as caught:
+        assembly.check(WorkspaceConfig(grounding=Grounding(verifier="model", models=models)))
+
+    assert (caught.value.code, caught.value.field) == ("no_verifier", "config.grounding")
+
+
+def test_answers_are_verified_as_the_configuration_says(assembly):
+    assembly._backends = replace(assembly._backends, models={"judge": object()})
+
+    def verifier(**how):
+        return assembly.pipeline(moment(Shelf(), grounding=Grounding(**how))).check._verifier._inner
+
+    assert isinstance(verifier(), LexicalVerifier)
+    assert isinstance(verifier(verifier="embedding"), EmbeddingVerifier)
+    assert isinstance(verifier(verifier="model", models=("judge",)), AgreementVerifier)
+
+
+@pytest.mark.parametrize(
+    ("change", "config", "known"),
+    [
+        ({}, {}, True),
+        ({"generator": {"sentences": 3}}, {}, False),
+        ({"generator": {"kind": "mock"}}, {}, False),
+        ({"retriever": {"kind": "keyword"}}, {}, False),
+        ({"rerankers": {"mocked": {"kind": "mock"}}}, {"reranker": "mocked"}, False),
+        ({"embedder": {"kind": "mock"}}, {}, False),
+    ],
+)
+def test_confidence_is_told_only_of_what_it_was_fitted_on(change, config, known):
+    settings = load(profile="local", **change)
+    embedder = SimpleNamespace(digest=FITTED if settings.embedder.kind == "onnx" else "mock-1")
+    named = {stage: dict.fromkeys(settings.named(stage)) for stage in STAGES}
+    backends = Backends(
+        caches=named["cache"],
+        embedders={"default": embedder},
+        vectors={},
+        keywords={},
+        rerankers=named["reranker"],
+        generators=named["generator"],
+        overlap=None,
+    )
+    assembly = Assembly(settings, backends, None, Metrics(CollectorRegistry()))
+    assembly.library = None
+
+    check = assembly.pipeline(moment(**config)).check
+
+    assert (check._right is not None) == known
+    assert check._vectors == (settings.embedder.kind == "onnx")
 
 
 def test_a_configuration_that_names_what_is_there_is_taken(assembly):

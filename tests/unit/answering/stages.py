@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
+from orchestrator.answering.checking import Check
 from orchestrator.answering.course import Names
+from orchestrator.answering.lexical import LexicalVerifier
 from orchestrator.answering.packing import Packer
 from orchestrator.answering.pipeline import Pipeline
 from orchestrator.answering.service import Answering
@@ -14,6 +16,7 @@ from orchestrator.domain.answers import Outcome, Token, Usage
 from orchestrator.domain.errors import Unavailable
 from orchestrator.domain.passages import Passage, Retrieval, StageScore
 from orchestrator.domain.understanding import Understood
+from orchestrator.domain.workspaces import Grounding
 from orchestrator.indexing.library import Library
 from orchestrator.indexing.projection import Projection
 from tests.unit.fakes import FakeCatalog, FakeIndex, Watcher, numbered, workspace
@@ -80,6 +83,8 @@ class Stages:
         self.pieces = pieces
         self.outcome = Outcome(answerable=True, usage=Usage(12, 3))
         self.names = NAMES
+        self.grounding = Grounding()
+        self.verifier: Any = LexicalVerifier()
         self.rerank_depth = 0
         self.packer = Packer()
         self.degraded: tuple[str, ...] = ()
@@ -103,6 +108,7 @@ class Stages:
             retriever=FakeRetriever(self, moment),
             reranker=self,
             generator=self,
+            check=Check(self.grounding, self.verifier),
             rerank_depth=self.rerank_depth,
             packer=self.packer,
         )

@@ -8,7 +8,9 @@ import pytest
 
 from orchestrator import __version__
 from orchestrator.cli import main
-from orchestrator.domain.answers import NOT_FOUND
+from orchestrator.cli.asking import _show as show
+from orchestrator.domain.answers import NOT_FOUND, Answer, Meta
+from orchestrator.domain.grounding import Grounded, Sentence
 from tests.unit.cli.conftest import one_json, told
 
 QUESTION = "How fast are refunds paid?"
@@ -74,6 +76,28 @@ def test_an_answer_is_printed_with_what_it_cites(rag):
     assert re.match(r"\[1\] Refund policy policies/refunds \(\d\.\d{3}: ", lines[2])
     assert "Refunds are paid within 7 days of purchase." in lines[3]
     assert "[2]" not in result.stdout
+
+
+def test_what_is_not_supported_is_told(capsys):
+    good, bad = f"{REFUNDS}", "The chairman pays. [1]"
+    grounding = Grounded(
+        "remove",
+        "lexical",
+        0.5,
+        score=0.5,
+        sentences=(
+            Sentence(0, len(good), (1,), 1.0, supported=True),
+            Sentence(len(good) + 1, len(f"{good} {bad}"), (1,), 0.0, supported=False),
+        ),
+        withheld=2,
+    )
+
+    show(Answer(f"{good} {bad}", answerable=True, sources=(), meta=Meta(grounding=grounding)))
+
+    assert capsys.readouterr().out.strip().splitlines() == [
+        f"not supported by what it cites: {bad}",
+        "sentences withheld: 2",
+    ]
 
 
 def test_an_answer_as_json_is_one_document(rag):

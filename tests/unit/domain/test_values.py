@@ -17,6 +17,7 @@ from orchestrator.domain.identity import ANONYMOUS, EVERYONE, Principal, Scope
 from orchestrator.domain.workspaces import (
     Chunking,
     Fusion,
+    Grounding,
     Prompting,
     WorkspaceConfig,
     workspace_name,
@@ -190,3 +191,19 @@ def test_a_generation_is_one_that_can_be_counted_on_from(generation):
 def test_a_prompting_that_cannot_be_is_refused(values, why):
     with pytest.raises(ValueError, match=why):
         Prompting(**values)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"threshold": 0},
+        {"threshold": 1.1},
+        {"weak": 0},
+        {"weak": 1},
+        {"models": ("judge",)},
+        {"models": ("judge",), "verifier": "embedding"},
+    ],
+)
+def test_grounding_that_cannot_be_is_refused(how):
+    with pytest.raises(ValueError, match=r"threshold|weak|models"):
+        Grounding(**how)

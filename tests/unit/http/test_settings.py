@@ -1,4 +1,4 @@
-"""The description of search settings in the API."""
+"""The description of search settings, and of what an answer says of itself, in the API."""
 
 import pytest
 
@@ -25,3 +25,19 @@ async def test_a_patch_is_described_down_to_its_leaves(service):
     fusion = described["SearchPatch"]["properties"]["fusion"]
     assert {"rrf", "weighted"} == set(fusion["properties"]["method"]["enum"])
     assert fusion["additionalProperties"] is False
+
+
+async def test_what_an_answer_says_of_itself_is_described(service):
+    described = (await service.http.get("/openapi.json")).json()["components"]["schemas"]
+
+    assert {"grounding", "confidence"} <= set(described["Meta"]["properties"])
+    assert set(described["Grounded"]["properties"]) == {
+        "policy", "verifier", "threshold", "score", "sentences", "withheld",
+    }  # fmt: skip
+    assert set(described["Sentence"]["properties"]) == {
+        "start", "end", "cites", "score", "supported",
+    }  # fmt: skip
+    assert described["Grounded"]["description"]
+    assert {"flag", "remove", "refuse"} == set(
+        described["Grounding"]["properties"]["policy"]["enum"]
+    )

@@ -11,11 +11,13 @@ from prometheus_client import CollectorRegistry
 from adapters.cache.memory import MemoryCache
 from adapters.embedder.mock import MockEmbedder
 from adapters.reranker.mock import MockReranker
+from orchestrator.answering.lexical import LexicalVerifier
 from orchestrator.domain.answers import Outcome, Token
 from orchestrator.domain.context import begin_timings
 from orchestrator.domain.errors import Exhausted, Unavailable
 from orchestrator.domain.passages import Retrieval
 from orchestrator.ports.cache import CacheKey
+from orchestrator.ports.verifier import Claim
 from orchestrator.telemetry.metrics import Metrics
 from orchestrator.telemetry.timed import (
     TimedCache,
@@ -24,8 +26,9 @@ from orchestrator.telemetry.timed import (
     TimedMeasured,
     TimedReranker,
     TimedRetriever,
+    TimedVerifier,
 )
-from tests.builders import answer, passage, question
+from tests.builders import REFUNDS, answer, passage, question
 
 KEY = CacheKey("w", "d")
 WORK_S = 0.02
@@ -62,7 +65,7 @@ class Down:
         await asyncio.sleep(WORK_S)
         raise Unavailable("the server", "switched off")
 
-    get = put = purge = retrieve = rerank = ping = _fail
+    get = put = purge = retrieve = rerank = support = ping = _fail
 
 
 async def test_a_timed_cache_is_that_cache(watch, timings, observed):
@@ -141,12 +144,22 @@ async def test_a_timed_reranker_is_that_reranker(watch, timings, observed):
     assert (timings.keys(), observed("rerank")) == ({"rerank"}, 1)
 
 
+async def test_a_timed_verifier_is_that_verifier(watch, timings, observed):
+    claim = Claim((REFUNDS,), (passage(),))
+
+    found = await TimedVerifier(LexicalVerifier(), watch).support([claim])
+
+    assert found == [1.0]
+    assert (timings.keys(), observed("verify")) == ({"verify"}, 1)
+
+
 @pytest.mark.parametrize(
     ("stage", "act"),
     [
         ("cache", lambda watch: TimedCache(Down(), watch).get(KEY, revision=1)),
         ("retrieve", lambda watch: TimedRetriever(Down(), watch).retrieve(question(), limit=1)),
         ("rerank", lambda watch: TimedReranker(Down(), watch).rerank(question(), [], limit=1)),
+        ("verify", lambda watch: TimedVerifier(Down(), watch).support([])),
     ],
 )
 async def test_what_fails_is_timed_too(watch, timings, observed, stage, act):
