@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from itertools import pairwise
 from typing import Final
 
@@ -27,12 +28,17 @@ class Compression:
     """
 
     def __init__(self, question: str, passages: Sequence[Passage]) -> None:
-        texts = [one.chunk.text for one in passages]
+        self._question = question
+        self._passages = passages
+
+    @cached_property
+    def _weights(self) -> Mapping[str, float]:
+        texts = [one.chunk.text for one in self._passages]
         said = [_words(text[start:end]) for text in texts for start, end in sentences(text)]
         found = Counter(word for words in said for word in words)
-        self._weights = {
+        return {
             word: math.log(1 + (len(said) - found[word] + 0.5) / (found[word] + 0.5))
-            for word in _words(question)
+            for word in _words(self._question)
         }
 
     def of(self, passage: Passage, share: float) -> Passage | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from typing import Final, Literal
@@ -12,7 +13,7 @@ from orchestrator.answering.refusing import RefusalWatch
 from orchestrator.answering.rewriting import ModelRewriter
 from orchestrator.domain.analytics import outcome_of
 from orchestrator.domain.answers import Outcome, Query, Token
-from orchestrator.domain.errors import Unavailable
+from orchestrator.domain.errors import Exhausted, Misconfigured, TimedOut, Unavailable
 from orchestrator.domain.passages import Passage
 from orchestrator.ports.language import Completion, Finish, LanguageModel, Message
 
@@ -20,6 +21,8 @@ MESSAGE_TOKENS: Final = 8
 """What a chat template adds to each message, and to the answer, at most."""
 BETWEEN_TOKENS: Final = 2
 """What stands between two passages."""
+UNCOUNTED: Final = (Unavailable, Exhausted, TimedOut, Misconfigured, TimeoutError)
+"""Where another generator may still answer, packing must not be what fails."""
 BYTES: Final = 2
 """Hardly a text has more tokens than half its bytes: so many are taken where none are counted."""
 _DEGRADED: Final = {"stop": (), "length": ("answer_cut_short",), "filtered": ("answer_filtered",)}
@@ -29,7 +32,8 @@ class ModelGenerator:
     """`orchestrator.ports.generator.Generator`, `Rewriter` and `Measured` over a language model.
 
     Passages reach the model between delimiters that they cannot forge. Without passages, or where
-    they are too weak, it is not asked. An answer has at most `max_tokens`.
+    they are too weak, it is not asked. An answer has at most `max_tokens`. Where counting takes
+    longer than `count_s`, or fails, tokens are guessed.
     """
 
     def __init__(
@@ -40,9 +44,11 @@ class ModelGenerator:
         max_tokens: int = 512,
         temperature: float = 0.0,
         boundary: Callable[[], str] = fresh_boundary,
+        count_s: float = 2.0,
     ) -> None:
         self._model = model
         self._prompts = prompts
+        self._count_s = count_s
         self._max_tokens = max_tokens
         self._temperature = temperature
         self._boundary = boundary
@@ -128,8 +134,9 @@ class ModelGenerator:
 
     async def _count(self, texts: Sequence[str]) -> Sequence[int]:
         try:
-            return await self._model.count(texts)
-        except Unavailable:  # it will be told by whoever is asked for the answer
+            async with asyncio.timeout(self._count_s):
+                return await self._model.count(texts)
+        except UNCOUNTED:  # it will be told by whoever is asked for the answer
             return [len(text.encode()) // BYTES + 1 for text in texts]
 
 

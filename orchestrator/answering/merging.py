@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -16,6 +17,7 @@ RUN: Final = 4
 GAP: Final = 4
 """Chunks are neighbours if no more than so many characters, white space, lie between them."""
 _WORD: Final = re.compile(r"\w+")
+_DIGIT: Final = re.compile(r"\d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +39,13 @@ def distinct(passages: Sequence[Passage]) -> list[Passage]:
     Two that differ in a number say different things.
     """
     kept: list[tuple[Passage, _Words]] = []
+    having: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
     for one in passages:
         words = _Words(one)
-        if not any(words.repeats(other) for _, other in kept):
+        common = Counter(place for run in words.runs for place in having[run])
+        if not any(words.repeats(kept[place][1], count) for place, count in common.items()):
+            for run in words.runs:
+                having[run].append(len(kept))
             kept.append((one, words))
     return [one for one, _ in kept]
 
@@ -58,16 +64,17 @@ def joints(passages: Sequence[Passage]) -> list[Joint]:
 class _Words:
     def __init__(self, passage: Passage) -> None:
         words = [word.casefold() for word in _WORD.findall(passage.chunk.text)]
-        self._all = tuple(words)
-        self._numbers = {word for word in words if any(char.isdigit() for char in word)}
-        self._runs = {tuple(words[at : at + RUN]) for at in range(max(1, len(words) - RUN + 1))}
+        self.runs = {tuple(words[at : at + RUN]) for at in range(max(1, len(words) - RUN + 1))}
+        self._all = words
+        self._numbers = {word for word in words if _DIGIT.search(word)}
         self._asked = passage.chunk.section if passage.chunk.asked else None
 
-    def repeats(self, other: _Words) -> bool:
+    def repeats(self, other: _Words, common: int) -> bool:
+        """Whether it says what the other does, with which it has so many runs in common."""
         if self._asked != other._asked or self._numbers != other._numbers:
             return False
-        common = len(self._runs & other._runs)
-        return self._all == other._all or common >= ALIKE * len(self._runs | other._runs)
+        either = len(self.runs) + len(other.runs) - common
+        return self._all == other._all or common >= ALIKE * either
 
 
 def _place(passage: Passage) -> tuple[str, int, str, int, int]:

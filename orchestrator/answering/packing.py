@@ -61,7 +61,8 @@ class Packer:
                 f"question, prompt and answer leave {max(room, 0)} tokens of the model's window: "
                 "not one sentence of what was found fits"
             )
-        return load.packed([one for one in passages if one not in kept])
+        ids = {one.chunk.id for one in kept}
+        return load.packed([one for one in passages if one.chunk.id not in ids])
 
     async def _take_shortened(self, at: int, compression: Compression, load: _Load) -> None:
         """Take the sentences of it that matter, as many as still fit, if any do."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from typing import Literal
 
 from orchestrator.domain.answers import Usage
-from orchestrator.domain.errors import Unavailable
 from orchestrator.ports.language import Completion, Finish
 
 
@@ -25,13 +25,16 @@ class Scripted:
         self.reason = reason
         self.window = window
         self.asked: list[Completion] = []
-        self.counts = True
+        self.uncounted: Exception | None = None
+        self.counting: asyncio.Event | None = None
         self.closed = 0
 
     async def count(self, texts: Sequence[str]) -> Sequence[int]:
         """Words, if it can count."""
-        if not self.counts:
-            raise Unavailable("tokeniser", "switched off")
+        if self.counting:
+            await self.counting.wait()
+        if self.uncounted:
+            raise self.uncounted
         return [len(text.split()) for text in texts]
 
     async def stream(self, asked: Completion) -> AsyncGenerator[str | Finish]:

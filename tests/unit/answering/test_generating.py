@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -11,7 +12,7 @@ from orchestrator.answering.generating import ModelGenerator, ordered
 from orchestrator.answering.prompts import prompts
 from orchestrator.contracts.generator import Told
 from orchestrator.domain.answers import NOT_FOUND, Outcome, Token, Usage
-from orchestrator.domain.errors import Unavailable
+from orchestrator.domain.errors import Exhausted, Misconfigured, TimedOut, Unavailable
 from orchestrator.domain.passages import StageScore
 from orchestrator.domain.workspaces import Prompting
 from orchestrator.ports.rewriter import Rewriter
@@ -226,14 +227,28 @@ async def test_a_workspace_may_want_less_context():
     assert await generator(Scripted()).room(query) == 50
 
 
-async def test_what_cannot_be_counted_is_thought_longer():
+@pytest.mark.parametrize(
+    "error",
+    [
+        Unavailable("tokeniser", "switched off"),
+        Exhausted("too much to do"),
+        TimedOut("too late"),
+        Misconfigured("no such model"),
+        None,
+    ],
+)
+async def test_what_cannot_be_counted_is_thought_longer(error):
     counted, guessed = Scripted(), Scripted()
-    guessed.counts = False
+    guessed.uncounted, guessed.counting = error, None if error else asyncio.Event()
 
-    [exact], [much] = [await generator(one).sizes([passage()]) for one in (counted, guessed)]
+    [exact], [much] = [
+        await generator(one, count_s=0.05).sizes([passage()]) for one in (counted, guessed)
+    ]
 
     assert exact < much
-    assert await generator(guessed).room(question()) < await generator(counted).room(question())
+    assert await generator(guessed, count_s=0.05).room(question()) < (
+        await generator(counted).room(question())
+    )
 
 
 def test_it_is_a_rewriter():
