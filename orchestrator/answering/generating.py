@@ -11,7 +11,6 @@ from orchestrator.answering.delimiting import delimited, fresh_boundary, passage
 from orchestrator.answering.prompts import Prompt, Prompts
 from orchestrator.answering.refusing import RefusalWatch
 from orchestrator.answering.rewriting import ModelRewriter
-from orchestrator.domain.analytics import outcome_of
 from orchestrator.domain.answers import Outcome, Query, Token
 from orchestrator.domain.errors import Exhausted, Misconfigured, TimedOut, Unavailable
 from orchestrator.domain.passages import Passage
@@ -31,8 +30,8 @@ _DEGRADED: Final = {"stop": (), "length": ("answer_cut_short",), "filtered": ("a
 class ModelGenerator:
     """`orchestrator.ports.generator.Generator`, `Rewriter` and `Measured` over a language model.
 
-    Passages reach the model between delimiters that they cannot forge. Without passages, or where
-    they are too weak, it is not asked. An answer has at most `max_tokens`. Where counting takes
+    Passages reach the model between delimiters that they cannot forge. Without passages it
+    is not asked. An answer has at most `max_tokens`. Where counting takes
     longer than `count_s`, or fails, tokens are guessed.
     """
 
@@ -63,7 +62,7 @@ class ModelGenerator:
             Unavailable: when the model does not answer, or says nothing.
         """
         prompt = self._prompt(query)
-        if not passages or _too_weak(query, passages):
+        if not passages:
             yield Token(prompt.refusal)
             yield Outcome(answerable=False, prompt=str(prompt))
             return
@@ -149,11 +148,3 @@ def ordered(blocks: Sequence[str], order: Literal["edges", "ranked"]) -> Sequenc
     if order == "ranked":
         return blocks
     return [*blocks[::2], *reversed(blocks[1::2])]
-
-
-def _too_weak(query: Query, passages: Sequence[Passage]) -> bool:
-    weak = query.prompting.weak
-    dense = any("dense" in one.stages for one in passages)
-    return (
-        weak is not None and dense and outcome_of(passages, fused=True, weak_cosine=weak) == "weak"
-    )

@@ -164,8 +164,7 @@ class Prompting:
     `name`, `version` and `language` choose its prompt; a `split`, of versions with their weights,
     takes the place of `version`: each question gets the version that its text draws. Passages are
     at most `context` tokens (0: as many as the model's window holds), the best of them at both
-    `edges` of all, or all as they are `ranked`. Where none is nearer to the question than `weak`,
-    a cosine, the model is not asked.
+    `edges` of all, or all as they are `ranked`.
     """
 
     __pydantic_config__ = _STRICT
@@ -176,14 +175,13 @@ class Prompting:
     split: tuple[tuple[int, float], ...] = ()
     order: Literal["edges", "ranked"] = "edges"
     context: int = 0
-    weak: float | None = None
 
     def __post_init__(self) -> None:
         weights = [weight for _, weight in self.split]
         if len(weights) > 10 or not all(0 < weight < 1e6 for weight in weights):
             raise ValueError("a split has at most 10 versions, each with a weight above 0")
-        if self.context < 0 or not -1 <= (self.weak or 0) <= 1:
-            raise ValueError("context is not negative, and weak a cosine, from -1 to 1")
+        if self.context < 0:
+            raise ValueError("context is not negative")
 
 
 @dataclass(frozen=True, slots=True)

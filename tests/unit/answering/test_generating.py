@@ -13,7 +13,6 @@ from orchestrator.answering.prompts import prompts
 from orchestrator.contracts.generator import Told
 from orchestrator.domain.answers import NOT_FOUND, Outcome, Token, Usage
 from orchestrator.domain.errors import Exhausted, Misconfigured, TimedOut, Unavailable
-from orchestrator.domain.passages import StageScore
 from orchestrator.domain.workspaces import Prompting
 from orchestrator.ports.rewriter import Rewriter
 from tests.builders import REFUNDS, passage, question
@@ -76,32 +75,6 @@ async def test_without_passages_the_model_is_not_asked(query, refusal):
 
     assert said.text.startswith(refusal)
     assert (said.outcome.answerable, model.asked) == (False, [])
-
-
-def found(cosine, rank=1, **stages):
-    return replace(passage(), stages={"dense": StageScore(cosine, rank), **stages})
-
-
-@pytest.mark.parametrize(
-    ("passages", "asked"),
-    [
-        ([found(0.29)], False),
-        ([found(0.31)], True),
-        ([found(0.29, keyword=StageScore(7.0, 1))], True),
-        ([found(0.29, keyword=StageScore(7.0, 2))], False),
-        ([replace(passage(), stages={"keyword": StageScore(7.0, 1)})], True),
-    ],
-)
-async def test_where_passages_are_too_weak_the_model_is_not_asked(passages, asked):
-    model = Scripted("Paid. [1]")
-
-    said = await told(model, passages, replace(question(), prompting=Prompting(weak=0.3)))
-
-    assert bool(model.asked) == said.outcome.answerable == asked
-
-
-async def test_by_default_passages_may_be_as_weak_as_they_are():
-    assert (await told(Scripted("Paid. [1]"), [found(-0.2)])).outcome.answerable
 
 
 @pytest.mark.parametrize(

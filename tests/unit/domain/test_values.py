@@ -184,8 +184,6 @@ def test_a_generation_is_one_that_can_be_counted_on_from(generation):
         ({"split": ((1, float("nan")),)}, "a weight above 0"),
         ({"split": tuple((number, 1) for number in range(11))}, "at most 10 versions"),
         ({"context": -1}, "context is not negative"),
-        ({"weak": 1.1}, "weak a cosine"),
-        ({"weak": float("nan")}, "weak a cosine"),
     ],
 )
 def test_a_prompting_that_cannot_be_is_refused(values, why):
