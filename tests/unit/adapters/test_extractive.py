@@ -221,8 +221,21 @@ async def test_while_the_embedder_is_down_words_alone_count_and_that_is_said():
     ]
     by_words = await told("When are refunds paid?", given, sentences=1)
 
-    assert outcome == Outcome(answerable=True, degraded=("embedder",))
+    assert (outcome.answerable, outcome.degraded) == (True, ("embedder",))
     assert by_words == await told("When are refunds paid?", given, sentences=1, embedder=Down())
+
+
+@pytest.mark.parametrize(
+    ("asked", "least", "most"),
+    [("When are refunds paid?", 0.5, 1.0), ("Who owns the canteen in Samarkand?", 0.0, 0.5)],
+)
+async def test_an_answer_and_a_refusal_tell_their_evidence(asked, least, most):
+    generator = ExtractiveGenerator(sentences=1, evidence=0.5)
+
+    *_, outcome = [one async for one in generator.generate(question(asked), passages(REFUNDS))]
+
+    assert outcome.answerable == (least == 0.5)
+    assert least <= outcome.evidence <= most
 
 
 async def test_meaning_is_evidence_too():
