@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 
 from orchestrator.answering.confidence import TOLD, Logistic, evidence, known_of
@@ -53,19 +54,15 @@ class Check:
             return
         judge = Judge(self._verifier, self._how.threshold, query.text, passages)
         release, told, outcome = self._release(judge, len(passages)), "", Outcome(answerable=True)
-        pieces = generator.generate(query, passages)
-        try:
+        async with aclosing(generator.generate(query, passages)) as pieces:
             async for piece in pieces:
                 if isinstance(piece, Outcome):
                     outcome = piece
                 elif shown := await release.admit(piece.text):
                     told += shown
                     yield Token(shown)
-                if release.ended:
+                if release.ended:  # what is refused is not generated to its end
                     break
-        finally:
-            if isinstance(pieces, AsyncGenerator):
-                await pieces.aclose()  # what is refused is not generated to its end
         if rest := await release.finish():
             told += rest
             yield Token(rest)
