@@ -24,6 +24,12 @@ Feature: Citing sources
       | How many days a week may employees work remotely? | three days | policies/remote.txt |
       | What does error E1042 mean?                   | signature   | runbooks/e1042.txt   |
 
+  Scenario: A part of a long sentence is quoted word for word, too
+    When I upload "faq/depot.txt" saying "The depot in Arvik, which was opened by the company in the spring of that year after long talks with the town and with the harbour, has 412 lockers, while the smaller one beside the harbour is closed on every holiday because of the noise that its customers make there, and because of the storms that come in from the sea all winter long."
+    And I ask "How many lockers has the depot in Arvik?"
+    Then the answer says "412 lockers"
+    And the words before each citation stand in the cited passage
+
   Scenario: A citation gives the exact place
     When I ask "How fast are refunds paid?"
     Then every source is exactly the span of its document that it names

@@ -50,7 +50,7 @@ def quoted(world: World) -> None:
     assert found
     for words, numbers in found:
         for number in numbers:
-            assert words in plain(world.answer["sources"][number - 1]["snippet"])
+            assert words.strip("…") in plain(world.answer["sources"][number - 1]["snippet"])
 
 
 @then("every source is exactly the span of its document that it names")

@@ -365,7 +365,10 @@ def open_generator(
             if embedder and embedder.digest.startswith(MOCK_DIGEST):
                 embedder = None  # its vectors say nothing of meaning: only words count then
             return ExtractiveGenerator(
-                sentences=chosen.sentences, evidence=chosen.evidence, embedder=embedder
+                words=chosen.words,
+                sentences=chosen.sentences,
+                evidence=chosen.evidence,
+                embedder=embedder,
             )
         case (
             options.OpenAIGeneratorOptions()

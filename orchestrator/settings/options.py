@@ -316,14 +316,15 @@ class MockGeneratorOptions(Options):
 
 
 class ExtractiveGeneratorOptions(Options):
-    """Quotes of at most `sentences` sentences; `evidence`, in [0, 1], is what an answer takes.
+    """Quotes of about `words` words; `evidence`, in [0, 1], is what an answer takes.
 
     `embedder` names the one by which sentences are compared; without, only words count.
     """
 
     kind: Literal["extractive"]
     embedder: str | None = "default"
-    sentences: int = Field(default=2, ge=1, le=10)
+    words: int = Field(default=30, ge=10, le=200, description="of an answer, on average")
+    sentences: int = Field(default=4, ge=1, le=10, description="quoted at most")
     evidence: float = Field(default=0.5, ge=0, le=1)
 
 

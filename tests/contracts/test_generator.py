@@ -68,5 +68,8 @@ class TestModelGenerator(GeneratorContract):
 def extractive(embedder: OnnxEmbedder | None) -> ExtractiveGenerator:
     chosen = options.ExtractiveGeneratorOptions(kind="extractive")
     return ExtractiveGenerator(
-        sentences=chosen.sentences, evidence=chosen.evidence, embedder=embedder
+        words=chosen.words,
+        sentences=chosen.sentences,
+        evidence=chosen.evidence,
+        embedder=embedder,
     )

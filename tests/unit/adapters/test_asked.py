@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.generator.asked import IDENTIFIER, lacks_what_is_asked, unknown_identifiers
+from adapters.analysis import WORD
+from adapters.generator.asked import IDENTIFIER, has, kind, unknown_identifiers
 
 
 @pytest.mark.parametrize(
@@ -21,12 +22,17 @@ from adapters.generator.asked import IDENTIFIER, lacks_what_is_asked, unknown_id
         ("How often is it checked?", "It is checked twice."),
         ("What is the price?", "It costs EUR 0.28."),
         ("What percentage is refunded?", "Half of it is refunded."),
-        ("Who signs it?", "The team lead signs it."),
-        ("Why is it closed?", "It is closed."),
+        ("How many lockers are open each day?", "Each day, 12 lockers are."),
+        ("What is the minimum age?", "Anyone of 16 years may come."),
+        ("Which version is needed?", "It needs 6.3 or later."),
+        ("What do visitors pay?", "Visitors pay 4 EUR."),
+        ("Who signs it?", "It is signed by Ada Abara."),
+        ("Why is it closed?", "It is closed because of rain."),
+        ("What is it?", "It is closed."),
     ],
 )
 def test_a_sentence_has_what_is_asked_for(question, sentence):
-    assert not lacks_what_is_asked(question, sentence)
+    assert has(kind(question), WORD.findall(sentence))
 
 
 @pytest.mark.parametrize(
@@ -37,10 +43,15 @@ def test_a_sentence_has_what_is_asked_for(question, sentence):
         ("How many lockers are there?", "There are lockers."),
         ("What is the price?", "It is cheap."),
         ("HOW MUCH is refunded?", "The fee is refunded."),
+        ("How many lockers may I use?", "After 3 days it is emptied."),
+        ("What is the minimum age?", "It is kept for 4 days."),
+        ("Which version is needed?", "It needs a newer release."),
+        ("Who signs it?", "It is signed by the lead."),
+        ("Why is it closed?", "It is closed."),
     ],
 )
 def test_a_sentence_lacks_what_is_asked_for(question, sentence):
-    assert lacks_what_is_asked(question, sentence)
+    assert not has(kind(question), WORD.findall(sentence))
 
 
 @pytest.mark.parametrize(
@@ -51,6 +62,7 @@ def test_a_sentence_lacks_what_is_asked_for(question, sentence):
         ("What is new in v4.9.2?", ["v4.9.2"]),
         ("Close JIRA-17 and PR_8b.", ["JIRA-17", "PR_8b"]),
         ("In 2026, of 14 lockers", []),
+        ("Before the 20th, in the 1990s", []),
         ("Refunds within seven days", []),
     ],
 )

@@ -30,8 +30,10 @@ def passages(*texts, title="Handbook"):
     ]
 
 
-async def told(asked, given, *, sentences=2, evidence=0.5, embedder=None):
-    generator = ExtractiveGenerator(sentences=sentences, evidence=evidence, embedder=embedder)
+async def told(asked, given, *, words=30, sentences=2, evidence=0.5, embedder=None):
+    generator = ExtractiveGenerator(
+        words=words, sentences=sentences, evidence=evidence, embedder=embedder
+    )
     *tokens, outcome = [one async for one in generator.generate(question(asked), given)]
     assert all(isinstance(one, Token) for one in tokens)
     assert isinstance(outcome, Outcome)
@@ -214,7 +216,7 @@ class Down(MockEmbedder):
 
 async def test_while_the_embedder_is_down_words_alone_count_and_that_is_said():
     given = passages(REFUNDS, LUNCH)
-    generator = ExtractiveGenerator(sentences=1, evidence=0.5, embedder=Down())
+    generator = ExtractiveGenerator(words=30, sentences=1, evidence=0.5, embedder=Down())
 
     *_, outcome = [
         one async for one in generator.generate(question("When are refunds paid?"), given)
@@ -230,7 +232,7 @@ async def test_while_the_embedder_is_down_words_alone_count_and_that_is_said():
     [("When are refunds paid?", 0.5, 1.0), ("Who owns the canteen in Samarkand?", 0.0, 0.5)],
 )
 async def test_an_answer_and_a_refusal_tell_their_evidence(asked, least, most):
-    generator = ExtractiveGenerator(sentences=1, evidence=0.5)
+    generator = ExtractiveGenerator(words=30, sentences=1, evidence=0.5)
 
     *_, outcome = [one async for one in generator.generate(question(asked), passages(REFUNDS))]
 
@@ -266,3 +268,56 @@ async def test_every_quote_stands_in_the_passage_that_it_cites(written, asked):
     assert quotes
     for quote, number in quotes:
         assert quote in written[int(number) - 1]
+
+
+LONG = (
+    "The depot in Arvik, which was opened by the company in the spring of that year after long "
+    "talks with the town, has 412 lockers, while the smaller one beside the harbour is closed on "
+    "every holiday because of the noise that its customers make there."
+)
+
+
+@pytest.mark.parametrize("words", [10, 30, 60])
+async def test_no_answer_is_much_longer_than_it_is_on_average(words):
+    given = passages(*(f"{LONG} {REFUNDS}" for _ in range(5)), " ".join(["lockers"] * 300))
+
+    said, answerable = await told("How many lockers has the depot?", given, words=words)
+
+    assert answerable
+    assert len(said.split()) <= words + 30
+
+
+async def test_a_long_sentence_is_cut_to_the_clauses_that_answer():
+    said, _ = await told("How many lockers has the depot in Arvik?", passages(LONG), words=10)
+
+    quote = said.removesuffix(" [1]")
+    assert "412 lockers" in quote
+    assert quote.strip("…") in LONG
+    assert len(quote) < len(LONG)
+    assert quote.endswith("…")
+
+
+async def test_more_words_are_more_sentences():
+    given = passages(f"{REFUNDS} {FEES} {HOTELS} {LUNCH}")
+
+    short, _ = await told("When are refunds paid?", given, words=10, sentences=4)
+    long, _ = await told("When are refunds paid?", given, words=200, sentences=4)
+
+    assert short == f"{REFUNDS} [1]"
+    assert len(long.split()) > len(short.split())
+
+
+async def test_nothing_is_quoted_twice():
+    said, _ = await told("When are refunds paid?", passages(REFUNDS, REFUNDS), words=200)
+
+    assert said == f"{REFUNDS} [1]"
+
+
+async def test_a_number_that_is_lacking_speaks_against_an_answer():
+    without = "The limit for hotels is set by the finance team."
+    asked = "What is the limit that is set for hotels abroad?"
+
+    lacking = await told(asked, passages(without))
+    there = await told(asked, passages(without.replace("the finance team", "us: 140 EUR")))
+
+    assert (lacking[1], there[1]) == (False, True)

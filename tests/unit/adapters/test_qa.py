@@ -85,7 +85,7 @@ def asked(query, answer, score=0.9):
 
 
 async def told(query, *passages):
-    generator = ExtractiveGenerator(sentences=1, evidence=0.5)
+    generator = ExtractiveGenerator(words=30, sentences=1, evidence=0.5)
     events = [one async for one in generator.generate(question(query), passages)]
     text = "".join(one.text for one in events if isinstance(one, Token))
     return text, next(one for one in events if isinstance(one, Outcome)).answerable
@@ -112,3 +112,14 @@ async def test_a_reranker_reads_the_question():
     ranked = await MockReranker().rerank(question("herons admitted"), [first, second], limit=2)
 
     assert [one.chunk.text for one in ranked] == ["Yes.", "At seven."]
+
+
+async def test_of_an_answer_that_is_too_long_the_first_sentences_are_quoted():
+    answer = " ".join(f"Herons of kind {number} are admitted." for number in range(40))
+
+    text, _ = await told("Are herons admitted?", asked("Are herons admitted?", answer))
+
+    quote = text.removesuffix(" [1]")
+    assert answer.startswith(quote)
+    assert quote.endswith("admitted.")
+    assert 30 < len(quote.split()) < 60

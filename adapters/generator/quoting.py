@@ -1,0 +1,157 @@
+"""As much of the sentences as is worth its words: which are quoted, and which clauses of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from adapters.analysis import WORD, terms
+from adapters.generator.asked import Kind, has
+from adapters.generator.candidates import Candidate, clauses, quote
+from adapters.generator.weighing import Question, weighed
+from orchestrator.domain.text import sentences
+
+OVER: Final = 30
+"""No answer is longer than what it has on average, and so many words."""
+SHORT: Final = 10
+"""A sentence is not cut to fewer words."""
+CUT: Final = 0.8
+"""What a word within a sentence has to be worth, against a word of a further sentence."""
+LENGTH: Final = 0.6
+"""How much it counts against a sentence, when one is chosen first, that it is long."""
+MARK: Final = "…"
+
+
+class ClauseSigns(NamedTuple):
+    """What speaks for a clause to hold the answer of its sentence, or the weight of each.
+
+    `words` and `beside`: shares of the question's words in it and in the clauses beside it;
+    `has`: whether it has what is asked for; `names`: whether it has a new one; `length`: of its
+    words, the logarithm.
+    """
+
+    words: float
+    beside: float
+    has: float
+    names: float
+    length: float
+
+
+CLAUSE: Final = ClauseSigns(3.5, 1.8, 2.4, 0.6, 0.4)
+"""Of a model that shares one answer out among a sentence's clauses; `benchmarks/fitting.py`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Words that an answer has on average, citations among them, of at most `sentences`."""
+
+    words: int
+    sentences: int
+
+    @property
+    def most(self) -> int:
+        """No answer has more words."""
+        return self.words + OVER
+
+    @property
+    def least(self) -> float:
+        """What a word more brings at least of the likelihood that the answer is there.
+
+        As a function of `words` it is what comes to that average for questions of SQuAD.
+        """
+        return 0.0074 * math.exp(-0.0811 * (self.words - 30))
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A text to be shown, and the place of its passage."""
+
+    text: str
+    passage: int
+
+
+def quotes(
+    question: Question, scored: Sequence[tuple[float, Candidate]], budget: Budget
+) -> list[Quote]:
+    """What is shown, the best first, of sentences with their scores: at least something of one."""
+    chances = shares([score for score, _ in scored])
+    ranked = sorted(
+        zip(chances, (one for _, one in scored), strict=True),
+        key=lambda pair: -pair[0] / pair[1].length ** LENGTH,
+    )
+    found: list[Quote] = []
+    left = budget.most
+    for chance, one in ranked:
+        if len(found) == budget.sentences or (found and chance / one.length < budget.least):
+            continue
+        text = _cut(question, one, chance, min(left, budget.most), budget.least * CUT)
+        length = len(text.split()) + 1
+        if length > left or any(text in other.text for other in found):
+            continue
+        found.append(Quote(text, one.passage))
+        left -= length
+    return found
+
+
+def shares(scores: Sequence[float]) -> list[float]:
+    """The likelihood of each to be the one, by its score as log odds."""
+    best = max(scores, default=0.0)
+    odds = [math.exp(score - best) for score in scores]
+    return [one / sum(odds) for one in odds]
+
+
+def clause_signs(question: Question, parts: Sequence[str]) -> list[ClauseSigns]:
+    """What speaks for each clause of a sentence."""
+    held = [question.share(frozenset(terms(part))) for part in parts]
+    found = []
+    for at, part in enumerate(parts):
+        new = question.new(WORD.findall(part))
+        found.append(
+            ClauseSigns(
+                words=held[at],
+                beside=sum(held[max(at - 1, 0) : at]) + sum(held[at + 1 : at + 2]),
+                has=float(question.asked is not Kind.ANY and has(question.asked, ["", *new])),
+                names=float(any(word[0].isupper() for word in new)),
+                length=math.log(len(part.split()) + 1),
+            )
+        )
+    return found
+
+
+def _cut(question: Question, one: Candidate, chance: float, most: int, least: float) -> str:
+    """The whole, if it is short or all of it is worth its words; else a run of its clauses."""
+    if one.whole:
+        return _beginning(one.text, most)
+    spans = clauses(one.text) if one.length > SHORT + 1 else [(0, len(one.text))]
+    parts = [one.text[a:b] for a, b in spans]
+    scores = [weighed(CLAUSE, signs) for signs in clause_signs(question, parts)]
+    lengths = [len(part.split()) for part in parts]
+    worth = [chance * p / n for p, n in zip(shares(scores), lengths, strict=True)]
+    first, last = 0, len(parts)
+    while last - first > 1:
+        length = sum(lengths[first:last])
+        from_start = worth[first] < worth[last - 1]
+        dropped = first if from_start else last - 1
+        if length < most and (worth[dropped] >= least or length - lengths[dropped] < SHORT):
+            break
+        first, last = (first + 1, last) if from_start else (first, last - 1)
+    return _shown("".join(parts[first:last]), most, first > 0, last < len(parts))
+
+
+def _shown(text: str, most: int, later: bool, earlier: bool) -> str:
+    words = quote(text).rstrip(",;:—–-( " if earlier else "").split()
+    room = most - 1
+    ended = earlier or len(words) > room
+    words = words[:room]
+    return f"{MARK if later else ''}{' '.join(words)}{MARK if ended else ''}"
+
+
+def _beginning(text: str, most: int) -> str:
+    """As many whole sentences from the start as there is room for."""
+    if len(quote(text).split()) < most:
+        return quote(text)
+    ends = [end for _, end in sentences(text)]
+    fitting = [end for end in ends if len(quote(text[:end]).split()) < most]
+    return quote(text[: max(fitting)]) if fitting else _shown(text, most, False, True)
