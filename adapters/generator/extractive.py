@@ -7,6 +7,7 @@ from typing import Final
 
 from adapters.generator.candidates import Candidate, candidates
 from adapters.generator.quoting import Budget, quotes
+from adapters.generator.remembering import RememberedSentences
 from adapters.generator.weighing import (
     ANSWERED,
     ANSWERED_BY_WORDS,
@@ -40,6 +41,7 @@ class ExtractiveGenerator:
         self._budget = Budget(words, sentences)
         self._evidence = evidence
         self._embedder = embedder
+        self._sentences = RememberedSentences(embedder) if embedder else None
 
     async def generate(
         self, query: Query, passages: Sequence[Passage]
@@ -64,11 +66,11 @@ class ExtractiveGenerator:
         self, question: str, closer: Sequence[tuple[Signs, Candidate]]
     ) -> tuple[list[float] | None, tuple[str, ...]]:
         """How much each means what is asked, None where that is not known; and who is missing."""
-        if self._embedder is None or not closer:
+        if self._embedder is None or self._sentences is None or not closer:
             return None, ()
         try:
             asked = await self._embedder.embed_query(question)
-            vectors = await self._embedder.embed([one.meaning for _, one in closer])
+            vectors = await self._sentences.embed([one.meaning for _, one in closer])
         except Unavailable:
             return None, ("embedder",)
         return (vectors @ asked).tolist(), ()
