@@ -16,9 +16,8 @@ from adapters.catalog.database import Database
 from adapters.catalog.documents import seen_by
 from adapters.catalog.schema import documents, exchange_documents, exchanges, sessions
 from adapters.catalog.workspaces import current
-from orchestrator.domain.errors import NotFound
 from orchestrator.domain.identity import Principal
-from orchestrator.domain.sessions import Cited, Exchange, Session, new_session_id
+from orchestrator.domain.sessions import Cited, Exchange, Session, new_session_id, unknown_session
 
 BATCH: Final = 500
 
@@ -51,7 +50,7 @@ class SqlSessions:
         async with self._database.read() as connection:
             row = (await connection.execute(query)).first()
         if row is None:
-            raise _unknown(session_id)
+            raise unknown_session(session_id)
         return _session(row)
 
     async def list(
@@ -102,7 +101,7 @@ class SqlSessions:
             )
             workspace = moved.scalar_one_or_none()
             if workspace is None:
-                raise _unknown(session_id)
+                raise unknown_session(session_id)
             last = select(func.coalesce(func.max(exchanges.c.number), 0)).where(
                 exchanges.c.session == session_id
             )
@@ -130,7 +129,7 @@ class SqlSessions:
         async with self._database.write() as connection:
             mine = (sessions.c.id == session_id) & (sessions.c.subject == subject)
             if not await _erase(connection, mine):
-                raise _unknown(session_id)
+                raise unknown_session(session_id)
         await self._database.checkpoint()
 
     async def forget(self, before: datetime) -> int:
@@ -198,10 +197,6 @@ async def _live(connection: AsyncConnection, ids: Sequence[str]) -> Sequence[str
         )
         live += (await connection.execute(query)).scalars()
     return live
-
-
-def _unknown(session_id: str) -> NotFound:
-    return NotFound(f"there is no session '{session_id[:80]}'", code="unknown_session")
 
 
 def _session(row: Row[Any]) -> Session:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from orchestrator.domain.answers import Turn
+from orchestrator.domain.errors import NotFound
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,11 @@ def turns(exchanges: Sequence[Exchange]) -> tuple[Turn, ...]:
         if one.answer is not None:
             said.append(Turn("assistant", one.answer))
     return tuple(said)
+
+
+def unknown_session(session_id: str) -> NotFound:
+    """What is said of a session that is not there, or not for the caller."""
+    return NotFound(f"there is no session '{session_id[:80]}'", code="unknown_session")
 
 
 def new_session_id() -> str:
