@@ -74,3 +74,28 @@ Feature: Conversations
   Scenario: A WebSocket tells what was said before
     When a socket asks "And in Paris?" after "Up to what price a night are hotels in Berlin reimbursed?"
     Then the answer says "190 EUR"
+
+  Scenario: A language model makes a follow-up whole, and is asked nothing but the whole question
+    Given a language model that reads what was said before
+    And a workspace with these documents
+      | source_id            | text                                                |
+      | policies/refunds.txt | Refunds are paid within 7 days of purchase.         |
+      | policies/limits.txt  | The head of finance approves refunds above 500 EUR. |
+    And a session
+    When I ask "How fast are refunds paid?" in the session
+    And I ask "Whose consent is needed then?" in the session
+    Then the answer says "head of finance"
+    And it was searched as "Who approves refunds above 500 EUR?"
+    And the model was told what was said, and answered without it
+
+  Scenario: What a language model made of an answer goes with the answer's document
+    Given a language model that reads what was said before
+    And a workspace with these documents
+      | source_id            | text                                                | department |
+      | policies/refunds.txt | Refunds are paid within 7 days of purchase.         | one        |
+      | policies/limits.txt  | The head of finance approves refunds above 500 EUR. | two        |
+    And a session
+    When I ask "How fast are refunds paid?" in the session where department eq "one"
+    And I ask "Whose consent is needed then?" in the session where department eq "two"
+    And I delete "policies/refunds.txt"
+    Then no answer in the session has its text

@@ -3,20 +3,61 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from pytest_bdd import given, scenarios, then, when
+from pytest_bdd import given, parsers, scenarios, then, when
 from websockets.sync.client import connect
 
-from features.world import World, named
+from features.world import Service, World, filter_of, named, serving
+from orchestrator.ports.language import Completion, Message
+from tests.completions import Completions, completions
+from tests.obedient import Obedient
+from tests.scripted import MODEL, Asked, Script
 
 scenarios("conversations.feature")
+
+
+WINDOW = 8_000
+READER = "You rewrite the last question of a conversation"
+SAID = "Q: How fast are refunds paid?"
+
+
+@pytest.fixture(scope="module")
+def model() -> Iterator[Completions]:
+    with completions(reading) as server:
+        server.window = WINDOW
+        yield server
+
+
+@pytest.fixture(scope="module")
+def asking(
+    profile: str, model: Completions, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
+    chosen = {"KIND": "openai", "MODEL": MODEL, "BASE_URL": f"{model.url}/v1", "WINDOW": WINDOW}
+    variables = {f"RAG_GENERATOR__{name}": str(value) for name, value in chosen.items()}
+    with serving(profile, tmp_path_factory.mktemp(profile), variables) as service:
+        yield service
+
+
+def reading(asked: Asked) -> Script:
+    messages = tuple(Message(one["role"], one["content"]) for one in asked.messages)
+    if messages[0].text.startswith(READER):
+        known = SAID in messages[1].text
+        return Script("Who approves refunds above 500 EUR?" if known else "Nothing was said?")
+    return Script(Obedient(lenient=True).answer(Completion(messages, asked.limit)))
 
 
 @pytest.fixture
 def talk() -> dict[str, str]:
     return {}
+
+
+@given("a language model that reads what was said before")
+def language_model(world: World, asking: Service, model: Completions) -> None:
+    world.service = asking
+    model.asked.clear()
 
 
 @given("a session")
@@ -44,6 +85,11 @@ def messages(world: World, talk: dict[str, str]) -> list[dict[str, Any]]:
 @when(named('I ask "{question}" in the session'))
 def ask_in(world: World, talk: dict[str, str], question: str) -> None:
     world.ask(question, session=talk["id"])
+
+
+@when(parsers.re(r'I ask "(?P<question>[^"]*)" in the session where (?P<condition>.+)'))
+def ask_where_in(world: World, talk: dict[str, str], question: str, condition: str) -> None:
+    world.ask(question, session=talk["id"], filters=filter_of(condition))
 
 
 @when(named('I ask "{question}" in the session as a stream'))
@@ -128,3 +174,20 @@ def nowhere_in(world: World, talk: dict[str, str], text: str) -> None:
 def not_found(world: World, talk: dict[str, str]) -> None:
     response = world.request("GET", f"/v1/sessions/{talk['id']}")
     assert (response.status_code, response.json()["code"]) == (404, "unknown_session")
+
+
+@then("the model was told what was said, and answered without it")
+def told_and_not(model: Completions) -> None:
+    contents = ["\n".join(one["content"] for one in asked.messages) for asked in model.asked]
+    readers = [one for one in contents if one.startswith(READER)]
+    assert len(readers) == 1
+    assert SAID in readers[0]
+    assert "A: Refunds are paid within 7 days" in readers[0]
+    assert not any(SAID in one for one in contents if one not in readers)
+
+
+@then("no answer in the session has its text")
+def no_answers(world: World, talk: dict[str, str]) -> None:
+    said = messages(world, talk)
+    assert [one["role"] for one in said] == ["user", "assistant"] * 2
+    assert [one["text"] for one in said if one["role"] == "assistant"] == [None, None]

@@ -30,6 +30,11 @@ _PREPOSITION: Final = (
 _PLACED: Final = re.compile(rf"({_PREPOSITION})\s+(.+)", re.IGNORECASE)
 _PLACE_ENDS: Final = re.compile(rf"\b{_PREPOSITION}\s\Z")
 _NAME: Final = r"[A-ZÄÖÜ0-9][\w.&-]*(?:\s+[A-ZÄÖÜ0-9][\w.&-]*)*"
+_TIME: Final = re.compile(
+    r"(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day|weekend|(?:mon|diens|donners|frei|sams|sonn)tag"
+    r"|mittwoch)",
+    re.IGNORECASE,
+)
 _NAMED: Final = re.compile(rf"(?:(?:the|a|an|der|die|das)\s+)?({_NAME})")
 _WORD: Final = re.compile(r"\w[\w.'’-]*\w|\w")
 _ASKED: Final = re.compile(
@@ -52,8 +57,9 @@ _PRONOUN: Final = re.compile(
     r"|\b(?P<other>[Tt]hey|them|he|she|him|er|ihn|ihm|ihnen|dafür|davon|dazu|darüber|dabei)\b"
     r"|\b(?P<it>[Ii]t|es)\b(?!\s+(?:(?:is|be)\s+)?(?:possible|true|allowed|necessary|required|ok|okay"
     r"|worth|legal|safe|better|permitted|rains?|snows?|möglich|erlaubt|nötig|wahr)\b"
-    r"|\s+takes?\s+(?:to|for|until|before)\b)"
-    r"|\b(?P<place>there|dort)\b(?=\s*(?:[?.!,]|$))"
+    r"|\s+(?:takes?\s+(?:to|for|until|before)|means?\s+to)\b)"
+    r"|\b(?P<place>there|dort|das)\b(?=\s*(?:[?.!,]|$))"
+    r"|(?:(?<=\bman )|(?<=\bich )|(?<=\bwir ))(?P<sie>sie)\b"
     rf"|(?:{_LEADS})"
     r"(?P<that>this|that|these|those)\b"
     r"(?=\s*(?:[?.!,]|$)|\s+(?:\w+(?:ed|able|ible)|apply|mean|work|include|cost|take|happen|also"
@@ -133,13 +139,17 @@ def _merged(before: str, fragment: str) -> str:
         found = re.search(rf"(?i:\b{placed[1]}\s+(?:(?:the|der|die|das)\s+)?){_NAME}", base)
         if found:
             return f"{base[: found.start()]}{placed[1].lower()} {inner[1]}{base[found.end() :]}?"
+    if placed:
+        return f"{base} {rest[0].lower()}{rest[1:]}?"
     if named and (alike := _alike(base, named[1])):
         return f"{base[: alike.start()]}{named[1]}{base[alike.end() :]}?"
-    return f"{base} {rest}?" if placed else f"{base}, {rest}?"
+    return f"{base}, {rest}?"
 
 
 def _alike(base: str, name: str) -> re.Match[str] | None:
     """The one other name, or the one other number, in the question; else the one in a place."""
+    if _TIME.match(name):
+        return None
     numeric = name[0].isdigit()
     found = [
         one

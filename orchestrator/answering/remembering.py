@@ -70,9 +70,9 @@ class Talk:
         return answer
 
     def _heard(self, answer: Answer) -> frozenset[str]:
-        """The documents of earlier answers, where a language model read those."""
+        """The documents of earlier answers, where a model made the question whole with those."""
         understood = answer.meta.query
         follow_up = understood.follow_up if understood else None
-        if follow_up is None or follow_up.by == "rules":
+        if not (follow_up and follow_up.by == "model" and follow_up.standalone != follow_up.asked):
             return frozenset()
         return frozenset().union(*(one.documents for one in self._said if one.answer is not None))

@@ -225,17 +225,18 @@ async def test_a_session_is_the_history_and_keeps_the_exchange(stages):
     )
 
 
-async def test_what_a_model_heard_is_kept_with_what_it_made_whole(stages):
+@pytest.mark.parametrize(("made", "heard"), [("Whole?", {"d1", "d2"}), ("Why so?", set())])
+async def test_what_a_model_heard_is_kept_with_what_it_made_whole(stages, made, heard):
     earlier = (
         Exchange(HOTELS, "140 EUR.", True, (Cited("d1", "1", True),), heard=frozenset({"d2"})),
         Exchange("Why?", None, True, (Cited("d3", "3", True),)),
     )
     kept = in_session(stages, Kept(*earlier, workspace=uid(stages)))
-    stages.follow_ups = FollowUps(model=Model("Whole?"))
+    stages.follow_ups = FollowUps(model=Model(made))
 
-    await asked(stages, history=(), session="s1")
+    await asked(stages, "Why so?", history=(), session="s1")
 
-    assert kept.said[-1].heard == {"d1", "d2"}
+    assert kept.said[-1].heard == heard
 
 
 def test_an_answer_that_may_not_be_seen_was_not_said():

@@ -23,6 +23,9 @@ WHOLE = [
     ("What was the budget of 2024?", "and 2025?", "What was the budget of 2025?"),
     (HOTELS, "And in Berlin?", "Up to what price a night are hotels reimbursed in Berlin?"),
     (HOTELS, "What about trains?", "Up to what price a night are hotels reimbursed, trains?"),
+    ("Who approves travel to Asia?", "And to Africa?", "Who approves travel to Africa?"),
+    ("Is the office in Munich open?", "On Sundays?", "Is the office in Munich open on Sundays?"),
+    ("Is it open?", "What about Sundays?", "Is it open, Sundays?"),
     (URLAUB, "Und in Frankreich?", "Wie viele Tage Urlaub gibt es in Frankreich?"),
     (URLAUB, "Was ist mit Österreich?", "Wie viele Tage Urlaub gibt es in Österreich?"),
 ]
@@ -41,6 +44,10 @@ TOPICS = [
     ("Who leads the legal team?", "When did she join?", {"legal", "team", "leads"}),
     (SPESEN, "Wer genehmigt sie?", set()),
     (SPESEN, "Wer haftet dafür?", {"Spesen", "Reisen", "erstattet"}),
+    (REFUNDS, "who else?", {"refunds", "trips", "paid"}),
+    (REFUNDS, "Do these apply to interns?", {"refunds", "trips", "interns"}),
+    (SPESEN, "Kann man sie verlängern?", {"Spesen", "Reisen", "erstattet"}),
+    (SPESEN, "Wer kontrolliert das?", {"Spesen", "Reisen", "erstattet"}),
     (SPESEN, "Warum?", {"Spesen", "Reisen", "erstattet"}),
 ]
 ALONE = [
@@ -57,6 +64,9 @@ ALONE = [
     (REFUNDS, "Who signs the contracts of this company?"),
     (REFUNDS, "What is error E1042?"),
     (REFUNDS, "Who leads IT?"),
+    (REFUNDS, "What does it mean to be a contractor?"),
+    (REFUNDS, "Are pets allowed in the office, and what should they wear?"),
+    (REFUNDS, "for whom is the gym?"),
     (REFUNDS, "Which plans include this feature?"),
     (REFUNDS, "Do managers and their teams share a budget?"),
     (REFUNDS, "And how many days of leave do employees have?"),
