@@ -215,6 +215,17 @@ async def test_an_answer_that_was_erased_is_no_longer_in_the_file(path, catalog,
     assert SECRET.encode() not in b"".join(one.read_bytes() for one in path.parent.glob("catalog*"))
 
 
+async def test_an_answer_that_comes_after_a_deletion_never_reaches_the_file(path, catalog, clerk):
+    document = await clerk.keep("Refunds are paid.")
+    session = await catalog.sessions.create(clerk.uid, "ada", title=None)
+    await catalog.deletions.document(document.id)
+    said = Exchange("Paid at last?", SECRET, True, (Cited(document.id, "1", True),))
+    await catalog.sessions.append(session.id, said)
+
+    assert b"Paid at last?" in checkpointed(path)
+    assert SECRET.encode() not in checkpointed(path)
+
+
 def checkpointed(path: Path) -> bytes:
     """Every byte of the database's files, once the write-ahead log has been folded in."""
     connection = sqlite3.connect(path)
