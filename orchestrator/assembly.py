@@ -11,6 +11,7 @@ from typing import Any, Final, assert_never
 from orchestrator.answering.asking import UnderstandingRetriever
 from orchestrator.answering.checking import Check
 from orchestrator.answering.confidence import FITTED, RIGHT, Logistic
+from orchestrator.answering.conversing import FollowUps
 from orchestrator.answering.course import Names
 from orchestrator.answering.explaining import Words
 from orchestrator.answering.lexical import LexicalVerifier
@@ -47,7 +48,7 @@ from orchestrator.ports.language import LanguageModel
 from orchestrator.ports.measured import Measured
 from orchestrator.ports.reranker import Reranker
 from orchestrator.ports.retriever import Retriever
-from orchestrator.ports.rewriter import Rewriter
+from orchestrator.ports.rewriter import Conversant, Rewriter
 from orchestrator.ports.verifier import Verifier
 from orchestrator.settings import STAGES, Settings
 from orchestrator.settings.changing import changed
@@ -66,8 +67,8 @@ KEPT: Final = 1024
 class Backends:
     """Every open backend by its name; `overlap` is the mock retriever's own index.
 
-    `rewriters` and `measured` are those of the generators that are language models, `models` what
-    they ask, and `pulses` tell whether those can be asked.
+    `rewriters`, `conversants` and `measured` are those of the generators that are language models,
+    `models` what they ask, and `pulses` tell whether those can be asked.
     """
 
     caches: Mapping[str, Cache]
@@ -81,6 +82,7 @@ class Backends:
     rewriters: Mapping[str, Rewriter] = field(default_factory=dict)
     pulses: Mapping[str, Pingable] = field(default_factory=dict)
     measured: Mapping[str, Measured] = field(default_factory=dict)
+    conversants: Mapping[str, Conversant] = field(default_factory=dict)
 
 
 class Assembly:
@@ -286,6 +288,9 @@ class Assembly:
             ),
             rerank_depth=getattr(reranking, "depth", 0),
             packer=Packer(self._backends.measured.get(config.generator)),
+            follow_ups=FollowUps(
+                config.conversing, self._backends.conversants.get(config.generator)
+            ),
         )
 
     def _verifier(self, config: WorkspaceConfig) -> Verifier:

@@ -29,7 +29,7 @@ from orchestrator.ports.embedder import Embedder
 from orchestrator.ports.generator import Generator
 from orchestrator.ports.measured import Measured
 from orchestrator.ports.queue import Queue
-from orchestrator.ports.rewriter import Rewriter
+from orchestrator.ports.rewriter import Conversant, Rewriter
 from orchestrator.ports.scanner import Scanner
 from orchestrator.ports.web import Places, Web
 from orchestrator.resilience.fallback import Link
@@ -38,6 +38,7 @@ from orchestrator.telemetry.metrics import Metrics
 from orchestrator.telemetry.observer import Telemetry
 from orchestrator.telemetry.timed import (
     TimedCache,
+    TimedConversant,
     TimedEmbedder,
     TimedGenerator,
     TimedMeasured,
@@ -191,6 +192,11 @@ async def _open_backends(settings: Settings, stack: AsyncExitStack, metrics: Met
         models=models,
         rewriters={name: one for name, one in generators.items() if isinstance(one, Rewriter)},
         pulses=pulses,
+        conversants={
+            name: TimedConversant(one, watch)
+            for name, one in generators.items()
+            if isinstance(one, Conversant)
+        },
         measured={
             name: TimedMeasured(one, watch)
             for name, one in generators.items()

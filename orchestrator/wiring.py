@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from adapters.parser.sandbox import ParserSandbox
@@ -127,7 +128,13 @@ def _assembled(parts: Parts, stack: AsyncExitStack) -> Application:
         library=library,
         assembly=assembly,
         backends=parts.backends,
-        answering=Answering(library, assembly.pipeline, assembly.retriever, assembly.words),
+        answering=Answering(
+            library,
+            assembly.pipeline,
+            assembly.retriever,
+            assembly.words,
+            stores.catalog.sessions,
+        ),
         ingestion=ingestion,
         intake=_intake(parts, ingestion, runner),
         withdrawals=withdrawals,
@@ -141,7 +148,13 @@ def _assembled(parts: Parts, stack: AsyncExitStack) -> Application:
         dispatcher=Dispatcher(stores.queue, ingestion.arrived, telemetry),
         parsers=parts.parsers,
         workforce=Workforce(settings, telemetry),
-        housekeeping=Housekeeping(purger, library, stores.lease),
+        housekeeping=Housekeeping(
+            purger,
+            library,
+            stores.lease,
+            stores.catalog.sessions,
+            retention=timedelta(days=settings.sessions.retention_days),
+        ),
         health=_health(parts, library),
         metrics=telemetry.metrics,
         recorder=Recorder(

@@ -19,16 +19,20 @@ from adapters.catalog.schema import (
     chunks,
     configurations,
     documents,
+    exchange_documents,
+    exchanges,
     holdings,
     jobs,
     reindexings,
     replies,
     search_counts,
+    sessions,
     sketches,
     vectors,
     versions,
     workspaces,
 )
+from adapters.catalog.sessions import forget_document
 from adapters.catalog.workspaces import advance
 from orchestrator.domain.documents import Document, Receipt
 from orchestrator.domain.errors import Conflict, NotFound
@@ -37,6 +41,7 @@ from orchestrator.ports.catalog import Unpurged, Withdrawn
 
 PENDING = "pending: not purged yet"
 STORES = ("vectors", "keywords", "blobs", "cache")
+_SAID = (exchange_documents, exchanges, sessions)
 
 
 class SqlDeletions:
@@ -101,7 +106,8 @@ class SqlDeletions:
                 .where(documents.c.workspace == uid, documents.c.deleted_at.is_(None))
                 .values(deleted_at=time.time(), deleted_revision=row.revision, receipt={})
             )
-            await connection.execute(delete(jobs).where(jobs.c.workspace == uid))
+            for table in (jobs, *_SAID):
+                await connection.execute(delete(table).where(table.c.workspace == uid))
             return uid
 
     async def record(self, document_id: str, stores: Mapping[str, str]) -> Receipt:
@@ -139,6 +145,7 @@ class SqlDeletions:
                 replies,
                 reindexings,
                 search_counts,
+                *_SAID,
             ):
                 await connection.execute(delete(table).where(table.c.workspace == uid))
             await connection.execute(delete(workspaces).where(workspaces.c.uid == uid))
@@ -192,6 +199,7 @@ async def _withdraw(connection: AsyncConnection, row: Row[Any]) -> Receipt:
     revision = await advance(connection, row.workspace, "deleted", row.id)
     await grow(connection, row.workspace, Holding(-1, -await _size(connection, row)))
     await connection.execute(update(replies).where(replies.c.about == row.id).values(body=None))
+    await forget_document(connection, row.id)
     await connection.execute(
         update(documents)
         .where(documents.c.id == row.id)

@@ -79,7 +79,7 @@ class SqlDocuments:
         wanted: Wanted = EVERYTHING,
     ) -> Sequence[Document]:
         """Page by id; rights apply in the database, filters to batches of what it gives."""
-        query = _seen_by(principal).where(documents.c.workspace == workspace)
+        query = seen_by(principal).where(documents.c.workspace == workspace)
         query = query.order_by(documents.c.id).limit(max(limit, BATCH) if wanted.filters else limit)
         if wanted.status:
             query = query.where(documents.c.status == wanted.status)
@@ -170,7 +170,7 @@ class SqlDocuments:
         async with self._database.read() as connection:
             similar = await shares(connection, document_id)
             seen = await connection.execute(
-                _seen_by(principal)
+                seen_by(principal)
                 .with_only_columns(documents.c.id)
                 .where(documents.c.id.in_(similar))
             )
@@ -178,7 +178,8 @@ class SqlDocuments:
         return [one for one in similar if one in visible][:limit]
 
 
-def _seen_by(principal: Principal) -> Select[Any]:
+def seen_by(principal: Principal) -> Select[Any]:
+    """Every live document that the principal may see."""
     group = elements(documents.c.acl).table_valued("value")
     seen = select(1).select_from(group).where(group.c.value.in_(sorted(principal.groups)))
     return newest().where(documents.c.deleted_at.is_(None), seen.exists())

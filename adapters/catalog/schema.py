@@ -19,7 +19,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD: Final = "0008"
+HEAD: Final = "0009"
 """The newest migration; `tests/unit` proves that it is, and that it makes these tables."""
 
 metadata = MetaData()
@@ -276,5 +276,46 @@ search_counts = Table(
     Column("count", Integer, nullable=False),
     PrimaryKeyConstraint("workspace", "day", "kind", "name"),
     Index("ix_search_counts_day", "day"),
+    sqlite_with_rowid=False,
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("workspace", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("title", Text),
+    Column("created_at", Float, nullable=False),
+    Column("used_at", Float, nullable=False),
+    Index("ix_sessions_owner", "workspace", "subject", "id"),
+    Index("ix_sessions_used", "used_at"),
+)
+
+exchanges = Table(
+    "exchanges",
+    metadata,
+    Column("session", Text, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("workspace", Text, nullable=False),
+    Column("question", Text, nullable=False),
+    Column("answer", Text),
+    Column("answerable", Boolean, nullable=False),
+    Column("sources", JSON, nullable=False),
+    Column("at", Float, nullable=False),
+    PrimaryKeyConstraint("session", "number"),
+    Index("ix_exchanges_workspace", "workspace"),
+)
+
+exchange_documents = Table(
+    "exchange_documents",
+    metadata,
+    Column("session", Text, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("document_id", Text, nullable=False),
+    Column("workspace", Text, nullable=False),
+    PrimaryKeyConstraint("session", "number", "document_id"),
+    Index("ix_exchange_documents_document_id", "document_id"),
+    Index("ix_exchange_documents_workspace", "workspace"),
     sqlite_with_rowid=False,
 )

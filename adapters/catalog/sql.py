@@ -13,6 +13,7 @@ from adapters.catalog.documents import SqlDocuments
 from adapters.catalog.log import SqlLog
 from adapters.catalog.reindexings import SqlReindexings
 from adapters.catalog.replies import SqlReplies
+from adapters.catalog.sessions import SqlSessions
 from adapters.catalog.versions import SqlVersions
 from adapters.catalog.workspaces import SqlWorkspaces
 
@@ -34,6 +35,7 @@ class SqlCatalog:
         self.replies = SqlReplies(database)
         self.reindexings = SqlReindexings(database)
         self.analytics = SqlAnalytics(database)
+        self.sessions = SqlSessions(database)
 
     async def ping(self) -> None:
         """Read one constant."""

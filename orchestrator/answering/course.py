@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from orchestrator.answering.conversing import Followed
 from orchestrator.domain.answers import Answer, Checked, Meta, Packing, Query, Source
 from orchestrator.domain.context import begin_skips, begin_timings, trace_id
 from orchestrator.domain.errors import Unavailable
 from orchestrator.domain.passages import Passage
-from orchestrator.domain.understanding import Understood
+from orchestrator.domain.understanding import FollowUp, Understood
 from orchestrator.indexing.library import Moment
 from orchestrator.ports.cache import CacheKey
 
@@ -40,6 +41,7 @@ class Course:
         self._query = query
         self.understood: Understood | None = None
         self.packing: Packing | None = None
+        self._follow_up: FollowUp | None = None
 
     @cached_property
     def key(self) -> CacheKey:
@@ -61,6 +63,12 @@ class Course:
         """Whether nothing was missing: only then may the answer be remembered."""
         return not self._degraded and self._moment.current
 
+    def follow(self, followed: Followed) -> Query:
+        """Go on with the question as it was made whole: from now on, it is what was asked."""
+        self._query, self._follow_up = followed.query, followed.follow_up
+        self.note(followed.degraded)
+        return followed.query
+
     def note(self, degraded: Sequence[str]) -> None:
         """Say what did not take part."""
         self._degraded.extend(degraded)
@@ -77,8 +85,16 @@ class Course:
             trace_id=trace_id(),
             latency_ms=self._latency(),
             timings_ms=self._timings,
+            degraded=tuple(self._degraded),
         )
-        return replace(answer, meta=meta)
+        return self.continuing(replace(answer, meta=meta))
+
+    def continuing(self, answer: Answer) -> Answer:
+        """The answer with what was said before it, which no other caller is told."""
+        if not (self._follow_up and answer.meta.query):
+            return answer
+        query = replace(answer.meta.query, follow_up=self._follow_up)
+        return replace(answer, meta=replace(answer.meta, query=query))
 
     def answer(self, text: str, checked: Checked, sources: Sequence[Source]) -> Answer:
         """The answer, with what it cites marked."""

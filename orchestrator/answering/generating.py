@@ -28,7 +28,7 @@ _DEGRADED: Final = {"stop": (), "length": ("answer_cut_short",), "filtered": ("a
 
 
 class ModelGenerator:
-    """`orchestrator.ports.generator.Generator`, `Rewriter` and `Measured` over a language model.
+    """`Generator`, `Rewriter`, `Conversant` and `Measured` of `orchestrator.ports`, over a model.
 
     Passages reach the model between delimiters that they cannot forge. Without passages it
     is not asked. An answer has at most `max_tokens`. Where counting takes
@@ -109,6 +109,18 @@ class ModelGenerator:
     async def imagined(self, query: Query) -> str:
         """What the model makes up."""
         return await self._rewriter.imagined(query)
+
+    async def standalone(self, query: Query, history: str) -> str:
+        """The model's own words for the question."""
+        return await self._rewriter.standalone(query, history)
+
+    async def summary(self, query: Query, history: str) -> str:
+        """The model's summary."""
+        return await self._rewriter.summary(query, history)
+
+    async def lengths(self, texts: Sequence[str]) -> Sequence[int]:
+        """By the model's own tokeniser where it answers."""
+        return await self._count(texts)
 
     def _prompt(self, query: Query) -> Prompt:
         return self._prompts.chosen(query.prompting, query.text)

@@ -1,12 +1,13 @@
-"""The pipeline: cache, retrieve, rerank, pack, generate, check, remember, answer."""
+"""The pipeline: make whole, cache, retrieve, rerank, pack, generate, check, remember, answer."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from orchestrator.answering.checking import Check
+from orchestrator.answering.conversing import FollowUps
 from orchestrator.answering.course import Course, Names, as_source
 from orchestrator.answering.packing import Packer
 from orchestrator.domain.answers import Checked, Done, Event, Outcome, Query, Sources, Token
@@ -30,6 +31,7 @@ class Pipeline:
     generator: Generator
     check: Check
     rerank_depth: int
+    follow_ups: FollowUps = field(default_factory=FollowUps)
 
     async def stream(self, query: Query, moment: Moment) -> AsyncGenerator[Event]:
         """Answer a question that is pinned to the moment: `Sources`, `Token`s, then `Done`.
@@ -41,6 +43,7 @@ class Pipeline:
             Conflict: when a source was deleted or withdrawn before the last event.
         """
         course = Course(query, moment, self.names)
+        query = course.follow(await self.follow_ups.made_whole(query))
 
         known = None
         with course.degrading("cache"):
@@ -83,4 +86,4 @@ class Pipeline:
                 await self.cache.put(course.key, answer, revision=moment.revision)
             if not course.whole:
                 answer = course.answer(text, checked, sources)
-        yield Done(answer)
+        yield Done(course.continuing(answer))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -9,12 +10,14 @@ from typing import Final, Literal, TypeAlias
 
 from orchestrator.answering.explaining import Words, explained
 from orchestrator.answering.pipeline import Pipeline
+from orchestrator.answering.remembering import Talk
 from orchestrator.domain.answers import Answer, Done, Event, Query
 from orchestrator.domain.context import begin_timings
 from orchestrator.domain.errors import Conflict, Unavailable
 from orchestrator.domain.passages import Made, Passage, Retrieval
 from orchestrator.domain.workspaces import TRIED, WorkspaceConfig
 from orchestrator.indexing.library import Library, Moment
+from orchestrator.ports.catalog import Sessions
 from orchestrator.ports.retriever import Retriever
 
 Mode: TypeAlias = Literal["hybrid", "dense", "keyword"]
@@ -53,23 +56,33 @@ class Answering:
         pipeline_of: PipelineOf,
         retriever_of: RetrieverOf,
         words_of: WordsOf | None = None,
+        sessions: Sessions | None = None,
     ) -> None:
         self._library = library
         self._pipeline_of = pipeline_of
         self._retriever_of = retriever_of
         self._words_of = words_of
+        self._sessions = sessions
 
     async def stream(self, query: Query) -> AsyncGenerator[Event]:
         """Answer a question as events; raises what `Pipeline.stream` raises, and `NotFound`."""
-        async with aclosing(await self._begin(query)) as events:
+        query = query.understood()
+        moment, talk = await self._begun(query)
+        if talk:
+            query = replace(query, history=talk.history)
+        pinned = _pinned(query, moment)
+        async with aclosing(self._pipeline_of(moment).stream(pinned, moment)) as events:
             async for event in events:
-                yield event
+                if talk and isinstance(event, Done):
+                    yield Done(await talk.kept(query, event.answer))
+                else:
+                    yield event
 
     async def answer(self, query: Query) -> Answer:
         """The stream, collected; asks again when a source was withdrawn before all was said."""
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                async with aclosing(await self._begin(query)) as events:
+                async with aclosing(self.stream(query)) as events:
                     async for event in events:
                         if isinstance(event, Done):
                             return event.answer
@@ -78,10 +91,14 @@ class Answering:
                     raise
         raise AssertionError("a stream ends with Done or an error")
 
-    async def _begin(self, query: Query) -> AsyncGenerator[Event]:
-        query = query.understood()
-        moment = await self._library.pin(query.scope.workspace)
-        return self._pipeline_of(moment).stream(_pinned(query, moment), moment)
+    async def _begun(self, query: Query) -> tuple[Moment, Talk | None]:
+        """The workspace's moment, and the session that the query names if it names one."""
+        pinning = self._library.pin(query.scope.workspace)
+        if not (query.session and self._sessions):
+            return await pinning, None
+        moment, talk = await asyncio.gather(pinning, Talk.of(self._sessions, query))
+        talk.require_in(moment.workspace.uid)
+        return moment, talk
 
     async def search(
         self, query: Query, *, mode: Mode | None = None, by_document: bool = False

@@ -11,11 +11,12 @@ from orchestrator.domain.understanding import Kind, Understood
 
 _ASKS: Final = r"(?:what|when|where|which|who|whom|whose|why|how)"
 _BEFORE: Final = r"(?:about|at|by|for|from|in|of|on|since|to|under|until|with|within)"
-_OPENS: Final = re.compile(
+OPENS: Final = re.compile(
     rf"\A(?:{_BEFORE} )?{_ASKS}\b|\A(?:is|are|was|were|do|does|did|can|could|may|must|should"
     r"|will|would|has|have|had)\b",
     re.IGNORECASE,
 )
+"""How a question begins."""
 _JOINT: Final = re.compile(rf"[,;]?\s+(?:and|or|but)\s+(?:also\s+)?(?={_ASKS}\b)", re.IGNORECASE)
 _ENDS: Final = re.compile(r"(?<=\?)\s+(?=\w)")
 _QUOTED: Final = re.compile(r"[\"“«][^\"“”«»]{2,}[\"”»]")
@@ -55,7 +56,7 @@ def parts(text: str) -> tuple[str, ...]:
     found = [
         part.strip(" ,;")
         for question in _ENDS.split(text)
-        for part in (_JOINT.split(question) if _OPENS.match(question) else [question])
+        for part in (_JOINT.split(question) if OPENS.match(question) else [question])
     ]
     whole = all(len(part.split()) >= _SHORTEST for part in found)
     return tuple(found) if len(found) > 1 and whole else ()
@@ -71,7 +72,7 @@ def leaning(text: str, kind: Kind) -> tuple[float, str]:
         return (1.0 if share >= 1 / 3 else 0.5), f"holds the code {codes[0]}"
     if kind == "lookup":
         return 0.5, "names rather than asks"
-    if _OPENS.match(text):
+    if OPENS.match(text):
         return -0.5, "asks in words of its own"
     return 0.0, ""
 
@@ -85,7 +86,7 @@ def _kind(text: str, found: tuple[str, ...]) -> tuple[Kind, str]:
         return "compound", f"asks {len(found)} things"
     if text.endswith("?"):
         return "question", "ends with a question mark"
-    if opening := _OPENS.match(text):
+    if opening := OPENS.match(text):
         return "question", f"begins with '{opening[0].lower()}'"
     count = len(text.split())
     if count >= _SENTENCE and not _QUOTED.fullmatch(text):

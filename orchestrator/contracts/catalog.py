@@ -24,6 +24,7 @@ from orchestrator.contracts.quotas import QuotaContract
 from orchestrator.contracts.registration import RegistrationContract
 from orchestrator.contracts.reindexings import ReindexingsContract
 from orchestrator.contracts.replies import RepliesContract
+from orchestrator.contracts.sessions import SessionsContract
 from orchestrator.contracts.sweeping import SweepingContract
 from orchestrator.contracts.workspaces import PLAIN, WorkspacesContract
 from orchestrator.domain.documents import Status
@@ -46,6 +47,7 @@ __all__ = [
     "RegistrationContract",
     "ReindexingsContract",
     "RepliesContract",
+    "SessionsContract",
     "SharingContract",
     "SweepingContract",
     "VectorTableContract",
@@ -141,6 +143,7 @@ class CatalogContract(
     ReindexingsContract,
     AnalyticsContract,
     QuotaContract,
+    SessionsContract,
     SharingContract,
 ):
     """Needs `catalog`, empty, its `queue`, and `another`: a second process's view of the same."""

@@ -17,6 +17,8 @@ from orchestrator.contracts.clerk import MODEL, Clerk
 from orchestrator.domain.documents import Document
 from orchestrator.domain.errors import Conflict, NotFound
 from orchestrator.domain.filters import Metadata
+from orchestrator.domain.identity import ANONYMOUS
+from orchestrator.domain.sessions import Cited, Exchange
 from orchestrator.domain.workspaces import Workspace
 from orchestrator.ports.catalog import Catalog
 from orchestrator.ports.keeping import NOTHING, Copies, Keeper
@@ -188,6 +190,32 @@ class KeeperContract:
 
         assert [one.document_id for one in copies.originals(copy)] == [kept.id]
         assert b"A secret of two." not in await asyncio.to_thread(copy.read_bytes)
+
+    async def test_conversations_come_along_without_what_was_deleted_since(
+        self, keeper: Keeper, copies: Copies, use: Use, copy: Path, other: Keeper, use_other: Use
+    ) -> None:
+        async with use() as (catalog, queue):
+            clerk = await _clerk(catalog, queue)
+            kept = await clerk.keep("One.", source_id="one.txt")
+            doomed = await clerk.keep("Two.", source_id="two.txt")
+            session = await catalog.sessions.create(clerk.uid, "anonymous", title="Told")
+            for one in (kept, doomed):
+                asked = Exchange("What?", one.id, True, (Cited(one.id, "1", True),))
+                await catalog.sessions.append(session.id, asked)
+            await keeper.copy(copy)
+            await catalog.deletions.document(doomed.id)
+        await copies.forget(copy, [doomed.id])
+        await copies.renew(copy, beyond=NOTHING)
+        await other.replace(copy)
+
+        async with use_other() as (catalog, _):
+            again = await catalog.sessions.get(session.id, subject="anonymous")
+            said = await catalog.sessions.exchanges(
+                session.id, principal=ANONYMOUS, before=None, limit=9
+            )
+
+        assert (again.title, again.created_at) == ("Told", session.created_at)
+        assert [(one.question, one.answer) for one in said] == [("What?", kept.id), ("What?", None)]
 
     async def test_a_failed_document_says_so(
         self, keeper: Keeper, copies: Copies, use: Use, copy: Path

@@ -34,8 +34,9 @@ class Query:
 
     Keyword search looks for `synonyms` too; a positive `lean` speaks for it, a negative one for
     vectors. With `explain`, retrieval keeps what an explanation is made of. A language model is
-    told what `prompting` says. `history` is what the caller says was said before, oldest first;
-    nothing reads it: `text` must stand alone.
+    told what `prompting` says. `history` is what was said before, oldest first: by it, and before
+    anything else, `text` is made to stand alone. A `session` keeps the question and its answer,
+    and is the history.
     """
 
     text: str
@@ -46,6 +47,7 @@ class Query:
     explain: bool = False
     prompting: Prompting = field(default_factory=Prompting)
     history: tuple[Turn, ...] = ()
+    session: str = ""
 
     def understood(self) -> Query:
         """The question as every later stage sees it: Unicode-normalised, spaces collapsed."""

@@ -37,6 +37,11 @@ def require_kept(**fields: object) -> None:
             raise Rejected(f"{name} {UNKEPT}", code="invalid_request", field=name)
 
 
+def keepable(text: str) -> str:
+    """The text with a replacement character for each that not every store can keep."""
+    return _UNKEPT.sub("\ufffd", text)
+
+
 def visible(text: str) -> bool:
     """Whether a reader would see any of it: not only space, and what is no character."""
     return any(unicodedata.category(one) not in _UNSEEN for one in text)

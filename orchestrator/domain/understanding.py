@@ -17,6 +17,16 @@ class Correction:
 
 
 @dataclass(frozen=True, slots=True)
+class FollowUp:
+    """A question that was asked after others, as it can be understood alone; and why so."""
+
+    asked: str
+    standalone: str
+    why: str
+    by: Literal["rules", "model"]
+
+
+@dataclass(frozen=True, slots=True)
 class Understood:
     """A question's kind and the rule that said so, and what was made of it.
 
@@ -31,3 +41,4 @@ class Understood:
     parts: tuple[str, ...] = ()
     lean: float = 0.0
     lean_why: str = ""
+    follow_up: FollowUp | None = None

@@ -185,6 +185,25 @@ class Prompting:
 
 
 @dataclass(frozen=True, slots=True)
+class Conversing:
+    """How a question that follows others is made to stand alone, before anything is looked up.
+
+    `auto` asks the workspace's language model where it has one, else `rules` do it; with `none`,
+    what was said before is not read. A model reads at most `history` tokens of it, and a summary
+    of what came before those.
+    """
+
+    __pydantic_config__ = _STRICT
+
+    rewrite: Literal["auto", "rules", "none"] = "auto"
+    history: int = 1_500
+
+    def __post_init__(self) -> None:
+        if not 200 <= self.history <= 100_000:
+            raise ValueError("history is 200 to 100,000 tokens")
+
+
+@dataclass(frozen=True, slots=True)
 class Grounding:
     """What becomes of a sentence that the passages which it cites do not support.
 
@@ -244,6 +263,7 @@ class WorkspaceConfig:
     reach: Reach = Reach()
     prompting: Prompting = Prompting()
     grounding: Grounding = Grounding()
+    conversing: Conversing = Conversing()
     depth: int = 100
     generation: int = 1
 

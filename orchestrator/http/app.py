@@ -27,6 +27,7 @@ from orchestrator.http import (
     queries,
     records,
     reindexing,
+    sessions,
     uploads,
     workspaces,
 )
@@ -121,6 +122,7 @@ def _add_routes(app: FastAPI) -> None:
         uploads,
         records,
         workspaces,
+        sessions,
         reindexing,
         models,
         health,

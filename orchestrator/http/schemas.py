@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -88,6 +89,13 @@ class QueryRequest(Asking):
     )
 
     stream: bool = Field(False, description="Answer as server-sent events.")
+    session: Annotated[str, StringConstraints(min_length=1, max_length=64), Keepable] | None = (
+        Field(None, description="The conversation to go on with: what was said in it is read.")
+    )
+
+    def as_query(self, principal: Principal) -> Query:
+        """The domain's query, asked by the principal in the session."""
+        return replace(super().as_query(principal), session=self.session or "")
 
 
 class _Part:

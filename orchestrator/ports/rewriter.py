@@ -1,4 +1,4 @@
-"""Rewriting: a question in other words, by a language model."""
+"""Rewriting: a question in other words, or whole by what was said, by a language model."""
 
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
@@ -26,4 +26,29 @@ class Rewriter(Protocol):
         Raises:
             Unavailable: when the model does not answer.
         """
+        ...
+
+
+@runtime_checkable
+class Conversant(Protocol):
+    """What such a generator is, too: it reads what was said before a question, as data."""
+
+    async def standalone(self, query: Query, history: str) -> str:
+        """The question as it can be understood without the history, which has a line a turn.
+
+        Raises:
+            Unavailable: when the model does not answer.
+        """
+        ...
+
+    async def summary(self, query: Query, history: str) -> str:
+        """The history in a few sentences.
+
+        Raises:
+            Unavailable: when the model does not answer.
+        """
+        ...
+
+    async def lengths(self, texts: Sequence[str]) -> Sequence[int]:
+        """How many tokens each text has; guessed, and not too few, where they are not counted."""
         ...

@@ -179,6 +179,14 @@ class AnalyticsSettings(BaseModel):
     )
 
 
+class SessionSettings(BaseModel):
+    """How long conversations are kept, from when they were last used."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    retention_days: int = Field(default=30, ge=1, le=3_650)
+
+
 class WorkerSettings(BaseModel):
     """Where documents are read and indexed; times in seconds.
 
@@ -219,6 +227,7 @@ class Settings(BaseSettings):
     parsing: ParsingSettings = ParsingSettings()
     worker: WorkerSettings = WorkerSettings()
     analytics: AnalyticsSettings = AnalyticsSettings()
+    sessions: SessionSettings = SessionSettings()
     workspace: WorkspaceConfig = WorkspaceConfig()
     sources: SourceSettings = SourceSettings()
     web: WebSettings = WebSettings()

@@ -19,6 +19,7 @@ from orchestrator.ports.health import Pingable
 from orchestrator.ports.measured import Measured
 from orchestrator.ports.reranker import Reranker
 from orchestrator.ports.retriever import Retriever
+from orchestrator.ports.rewriter import Conversant
 from orchestrator.ports.verifier import Claim, Verifier
 
 
@@ -189,3 +190,26 @@ class TimedVerifier:
         """Timed."""
         with self._watch.running():
             return await self._inner.support(claims)
+
+
+class TimedConversant:
+    """A conversant, timed while it reads what was said."""
+
+    def __init__(self, inner: Conversant, histogram: Histogram) -> None:
+        self._inner = inner
+        self._watch = Stopwatch("follow_up", histogram)
+
+    async def standalone(self, query: Query, history: str) -> str:
+        """Timed."""
+        with self._watch.running():
+            return await self._inner.standalone(query, history)
+
+    async def summary(self, query: Query, history: str) -> str:
+        """Timed."""
+        with self._watch.running():
+            return await self._inner.summary(query, history)
+
+    async def lengths(self, texts: Sequence[str]) -> Sequence[int]:
+        """Timed."""
+        with self._watch.running():
+            return await self._inner.lengths(texts)

@@ -7,7 +7,7 @@ import json
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -23,6 +23,7 @@ from orchestrator.domain.analytics import Counted
 from orchestrator.domain.documents import Reading
 from orchestrator.domain.errors import Unavailable
 from orchestrator.domain.likeness import sketch
+from orchestrator.domain.sessions import Cited, Exchange
 from orchestrator.domain.workspaces import Chunking, WorkspaceConfig
 
 
@@ -189,6 +190,40 @@ async def test_a_question_that_was_erased_is_no_longer_in_the_file(path, catalog
 
     assert SECRET.encode() in before
     assert SECRET.encode() not in b"".join(one.read_bytes() for one in path.parent.glob("catalog*"))
+
+
+@pytest.mark.parametrize("how", ["document", "session", "retention", "workspace"])
+async def test_an_answer_that_was_erased_is_no_longer_in_the_file(path, catalog, clerk, how):
+    document = await clerk.keep("Refunds are paid.")
+    session = await catalog.sessions.create(clerk.uid, "ada", title=None)
+    said = Exchange("Paid?", SECRET, True, (Cited(document.id, "1", True),))
+    await catalog.sessions.append(session.id, said)
+    before = checkpointed(path)
+
+    match how:
+        case "document":
+            await catalog.deletions.document(document.id)
+            await catalog.deletions.record(document.id, {"cache": "purged"})
+        case "session":
+            await catalog.sessions.delete(session.id, subject="ada")
+        case "retention":
+            await catalog.sessions.forget(datetime.now(UTC) + timedelta(hours=1))
+        case "workspace":
+            await catalog.deletions.erase(await catalog.deletions.workspace(clerk.name))
+
+    assert SECRET.encode() in before
+    assert SECRET.encode() not in b"".join(one.read_bytes() for one in path.parent.glob("catalog*"))
+
+
+async def test_an_answer_that_comes_after_a_deletion_never_reaches_the_file(path, catalog, clerk):
+    document = await clerk.keep("Refunds are paid.")
+    session = await catalog.sessions.create(clerk.uid, "ada", title=None)
+    await catalog.deletions.document(document.id)
+    said = Exchange("Paid at last?", SECRET, True, (Cited(document.id, "1", True),))
+    await catalog.sessions.append(session.id, said)
+
+    assert b"Paid at last?" in checkpointed(path)
+    assert SECRET.encode() not in checkpointed(path)
 
 
 def checkpointed(path: Path) -> bytes:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from orchestrator.domain.errors import Unavailable
-from orchestrator.housekeeping import EVERY_S, Housekeeping
+from orchestrator.housekeeping import EVERY_S, FORGET_S, Housekeeping
 from tests.unit.fakes import hurried
 
 
@@ -19,7 +20,8 @@ class House:
         self.free = free
         self.done = []
         self.down = None
-        self.keeping = Housekeeping(self, self, self)
+        self.forgotten = []
+        self.keeping = Housekeeping(self, self, self, self, retention=timedelta(days=30))
 
     def acquire(self):
         self.held = self.free
@@ -27,6 +29,10 @@ class House:
 
     async def reopen(self):
         self.done.append("reopen")
+
+    async def forget(self, before):
+        self.forgotten.append(before)
+        return 0
 
     async def pending(self):
         self.done.append("purge")
@@ -69,3 +75,17 @@ async def test_a_round_comes_every_few_seconds_whatever_is_down(down):
     assert house.done == ["purge"] * 3
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_conversations_that_are_too_old_are_forgotten_once_an_hour():
+    house = House(free=False)
+    wanted = datetime.now(UTC) - timedelta(days=30)
+
+    await house.keeping.round()
+    await house.keeping.round()
+    (before,) = house.forgotten
+    house.keeping._forgot_at -= FORGET_S + 1
+    await house.keeping.round()
+
+    assert timedelta() <= before - wanted < timedelta(minutes=5)
+    assert len(house.forgotten) == 2

@@ -17,6 +17,7 @@ from orchestrator.ports.catalog.documents import (
 from orchestrator.ports.catalog.log import Delta, Log, Publication, Rights, Row, Run
 from orchestrator.ports.catalog.reindexings import Edition, Lagging, Reindexings
 from orchestrator.ports.catalog.replies import Replies, Reply
+from orchestrator.ports.catalog.sessions import Sessions
 from orchestrator.ports.catalog.versions import Versions
 from orchestrator.ports.catalog.workspaces import Workspaces
 from orchestrator.ports.health import Pingable
@@ -43,6 +44,7 @@ __all__ = [
     "Rights",
     "Row",
     "Run",
+    "Sessions",
     "Unpurged",
     "VectorTable",
     "Versions",
@@ -114,4 +116,9 @@ class Catalog(Pingable, Protocol):
     @property
     def analytics(self) -> Analytics:
         """Counts of searches."""
+        ...
+
+    @property
+    def sessions(self) -> Sessions:
+        """Conversations."""
         ...

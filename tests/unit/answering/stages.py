@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 from orchestrator.answering.checking import Check
+from orchestrator.answering.conversing import FollowUps
 from orchestrator.answering.course import Names
 from orchestrator.answering.lexical import LexicalVerifier
 from orchestrator.answering.packing import Packer
@@ -87,6 +88,7 @@ class Stages:
         self.verifier: Any = LexicalVerifier()
         self.rerank_depth = 0
         self.packer = Packer()
+        self.follow_ups = FollowUps()
         self.degraded: tuple[str, ...] = ()
         self.understood: Understood | None = None
         self.retrieval_down = self.reranker_down = self.generator_down = False
@@ -111,6 +113,7 @@ class Stages:
             check=Check(self.grounding, self.verifier),
             rerank_depth=self.rerank_depth,
             packer=self.packer,
+            follow_ups=self.follow_ups,
         )
 
     async def rerank(self, query: Any, passages: Any, *, limit: int) -> Any:
