@@ -73,7 +73,7 @@ async def main() -> None:
         settings = load(data_dir=folder, models=load().models_dir)
         async with open_application(settings, writes=True) as app:
             await running.index(
-                collection, app.ingestion, app.worker, app.library, lambda _done, _all: None
+                collection, app.ingestion, app.workers, app.library, lambda _done, _all: None
             )
             fitted, measured = [
                 [
