@@ -35,6 +35,8 @@ from orchestrator.http.streaming import (
 router = APIRouter(prefix="/v1", tags=["chat completions"])
 
 DONE: Final = b"data: [DONE]\n\n"
+PLACE: Final = "\0"
+"""Where the text of a token stands, in what is otherwise the same for all: no name holds it."""
 _SOURCES: Final = TypeAdapter(tuple[Source, ...])
 
 
@@ -110,6 +112,7 @@ class Chunks:
             **({"usage": None} if with_usage else {}),
         }
         self._with_usage = with_usage
+        self._around = self._chunk({"content": PLACE}).split(json.dumps(PLACE).encode())
 
     def __call__(self, event: Told) -> bytes:
         """The event as it stands in the stream."""
@@ -118,7 +121,8 @@ class Chunks:
                 rag = {"sources": _SOURCES.dump_python(event.sources, mode="json")}
                 return self._chunk({"role": "assistant", "content": ""}, rag=rag)
             case Token():
-                return self._chunk({"content": event.text})
+                before, after = self._around
+                return b"%b%b%b" % (before, json.dumps(event.text).encode(), after)
             case Done():
                 return self._last(event) + DONE
             case Failure():

@@ -173,6 +173,6 @@ def test_where_none_may_begin_what_the_last_one_says_is_told():
 class TestFallbackContract(GeneratorContract):
     @pytest.fixture(params=["first", "last"])
     def generator(self, request):
-        quoting = ExtractiveGenerator(sentences=2, evidence=0.5)
+        quoting = ExtractiveGenerator(words=30, sentences=2, evidence=0.5)
         first = [Saying(Unavailable("it", "is down"))] if request.param == "last" else []
         return chain(*first, quoting, MockGenerator())[0]
