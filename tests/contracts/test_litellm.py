@@ -32,6 +32,7 @@ class TestLiteLLM(Served, LanguageModelContract):
 MADE_UP = {
     "302": "litellm follows redirects",
     "no end": "litellm makes up the end of an answer",
+    "wrong content type": "litellm reads events whatever they are called",
 }
 
 

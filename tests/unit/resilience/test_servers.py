@@ -100,7 +100,9 @@ async def deployed(server, metrics):
     async with AsyncExitStack() as stack:
         opened = await backends.open_language_model(settings.generator, stack)
         model, pulse = resilient(opened, "default", chosen, metrics)
-        last = Link("extractive", "extractive", ExtractiveGenerator(words=30, sentences=2, evidence=0.5))
+        last = Link(
+            "extractive", "extractive", ExtractiveGenerator(words=30, sentences=2, evidence=0.5)
+        )
         generators = {"default": Relayed(model)}
         chain = chained({"default": chosen}, generators, {"default": pulse}, last, metrics)
         yield chain["default"], pulse
