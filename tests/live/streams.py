@@ -24,7 +24,7 @@ class ModelServer:
 
     def __init__(self) -> None:
         self.port = free_port()
-        self._http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=30)
+        self._http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=120)
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
