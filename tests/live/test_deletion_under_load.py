@@ -221,7 +221,7 @@ async def test_a_deletion_by_one_process_binds_another(tmp_path: Path):
         async with AsyncExitStack() as stack:
             clients = [
                 await stack.enter_async_context(
-                    httpx.AsyncClient(base_url=running.http.base_url, timeout=30)
+                    httpx.AsyncClient(base_url=running.http.base_url, timeout=120)
                 )
                 for running in (one, other)
             ]
