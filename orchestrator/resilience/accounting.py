@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import aclosing
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 from orchestrator.domain.answers import Usage
 from orchestrator.ports.language import Completion, Finish, LanguageModel
+from orchestrator.resilience.relaying import relayed
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +51,12 @@ class Accounted:
         """As it is."""
         return await self._inner.count(texts)
 
-    async def stream(self, asked: Completion) -> AsyncGenerator[str | Finish]:
+    def stream(self, asked: Completion) -> AsyncGenerator[str | Finish]:
         """As it is, but for what `Finish` tells."""
-        async with aclosing(self._inner.stream(asked)) as pieces:
-            async for piece in pieces:
-                if isinstance(piece, Finish):
-                    usage = self._billed(piece.usage)
-                    self._used(usage)
-                    yield replace(piece, usage=usage)
-                else:
-                    yield piece
+        return relayed(self._inner, asked, nullcontext(self._billed))
 
-    def _billed(self, usage: Usage) -> Usage:
-        cost = self._prices.of(usage) if self._prices else None
-        return replace(usage, model=self.name, cost=cost)
+    def _billed(self, finish: Finish) -> Finish:
+        cost = self._prices.of(finish.usage) if self._prices else None
+        usage = replace(finish.usage, model=self.name, cost=cost)
+        self._used(usage)
+        return replace(finish, usage=usage)
