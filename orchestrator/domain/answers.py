@@ -34,7 +34,8 @@ class Query:
 
     Keyword search looks for `synonyms` too; a positive `lean` speaks for it, a negative one for
     vectors. With `explain`, retrieval keeps what an explanation is made of. A language model is
-    told what `prompting` says. `history` is what was said before, oldest first: by it, and before
+    told what `prompting` says. `model` names the generator that is to answer, the workspace's own
+    where it is empty. `history` is what was said before, oldest first: by it, and before
     anything else, `text` is made to stand alone. A `session` keeps the question and its answer,
     and is the history.
     """
@@ -48,6 +49,7 @@ class Query:
     prompting: Prompting = field(default_factory=Prompting)
     history: tuple[Turn, ...] = ()
     session: str = ""
+    model: str = ""
 
     def understood(self) -> Query:
         """The question as every later stage sees it: Unicode-normalised, spaces collapsed."""
@@ -126,7 +128,8 @@ class Packing:
 class Meta:
     """How an answer came to be; times are in milliseconds.
 
-    `degraded` names what was missing, and `skipped` what there was no need of. A `prompt` and
+    `degraded` names what was missing, and `skipped` what there was no need of. `generator` is the
+    kind that answered, and `model` its name in the settings. A `prompt` and
     `packing` there are where the generator is a language model. `confidence` is
     how likely the answer is right, where that was measured for what made it.
     """
@@ -139,6 +142,7 @@ class Meta:
     retriever: str = ""
     reranker: str = ""
     generator: str = ""
+    model: str = ""
     usage: Usage = Usage()
     skipped: tuple[str, ...] = ()
     revision: int = 0
@@ -178,15 +182,16 @@ class Token:
 class Outcome:
     """A generator's last word: whether the passages answered, the cost, and what it did without.
 
-    `generator` is the kind that answered, where another was asked first; `prompt` names what a
-    language model was told, such as `answer/v1.en`. `evidence` is
-    its own estimate, in [0, 1], that they do, if it makes one.
+    `generator` is the kind that answered, and `model` its name, where another was asked first;
+    `prompt` names what a language model was told, such as `answer/v1.en`. `evidence` is its own
+    estimate, in [0, 1], that they do, if it makes one.
     """
 
     answerable: bool
     usage: Usage = Usage()
     degraded: tuple[str, ...] = ()
     generator: str = ""
+    model: str = ""
     prompt: str = ""
     evidence: float | None = None
 

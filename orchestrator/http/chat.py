@@ -17,9 +17,9 @@ from orchestrator.domain.answers import Answer, Done, Query, Sources, Token, Tur
 from orchestrator.domain.context import begin_trace
 from orchestrator.domain.errors import Conflict, Forbidden, RagError
 from orchestrator.domain.identity import Principal
+from orchestrator.http import schemas
 from orchestrator.http.dependencies import application, caller
 from orchestrator.http.problems import invalid_request, problem, problem_of, respond, unexpected
-from orchestrator.http.schemas import Asking
 from orchestrator.http.streaming import SLOWNESS, Failure, Told, told
 from orchestrator.wiring import Application
 
@@ -45,7 +45,7 @@ class Said(BaseModel):
     text: str
 
 
-class Question(Asking):
+class Question(schemas.Question):
     """A question; `id` stands in every event of its answer."""
 
     type: Literal["question"]

@@ -9,6 +9,8 @@ from typing import Any, Literal, Protocol, TypeAlias
 from orchestrator.domain.answers import Usage
 
 Role: TypeAlias = Literal["system", "user", "assistant"]
+Purpose: TypeAlias = Literal["answer", "rewrite", "verify"]
+"""What a completion is for: accounts tell them apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,7 @@ class Completion:
     temperature: float = 0.0
     stop: tuple[str, ...] = ()
     schema: Mapping[str, Any] | None = None
+    purpose: Purpose = "answer"
 
 
 @dataclass(frozen=True, slots=True)

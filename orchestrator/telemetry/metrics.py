@@ -114,13 +114,13 @@ class Metrics:
         self.generation_tokens = Counter(
             "rag_generation_tokens",
             "Tokens that language models read and wrote.",
-            ["model", "direction"],
+            ["model", "direction", "purpose"],
             registry=registry,
         )
         self.generation_cost = Counter(
             "rag_generation_cost",
             "What they cost, where the prices are known.",
-            ["model"],
+            ["model", "purpose"],
             registry=registry,
         )
         self.generation_streams = Gauge(

@@ -66,12 +66,15 @@ async def test_a_question_is_asked_as_it_was_sent():
     async with listening() as at, chatting(at) as socket:
         filters = {"field": "year", "op": "eq", "value": 2026}
         history = [{"role": "user", "text": "Hello"}, {"role": "assistant", "text": "Hi"}]
-        await ask(socket, workspace="legal", top_k=7, filters=filters, history=history, id="7")
+        said = {"filters": filters, "history": history, "model": "small"}
+        await ask(socket, workspace="legal", top_k=7, id="7", **said)
         events = await heard(socket)
 
         scope = Scope("legal", ANONYMOUS, Condition("year", "eq", 2026))
         turns = (Turn("user", "Hello"), Turn("assistant", "Hi"))
-        assert at.service.answering.asked == [Query("Paid?", scope, 7, history=turns)]
+        assert at.service.answering.asked == [
+            Query("Paid?", scope, 7, history=turns, model="small")
+        ]
         assert {one["id"] for one in events} == {"7"}
 
 
