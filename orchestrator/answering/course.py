@@ -116,6 +116,7 @@ class Course:
             reranker=self._names.reranker,
             generator=checked.outcome.generator or self._names.generator,
             model=checked.outcome.model or self._names.model,
+            finish_reason=checked.outcome.finish_reason,
             usage=checked.outcome.usage,
             skipped=tuple(self._skipped),
             revision=self._moment.revision,

@@ -16,6 +16,8 @@ from orchestrator.domain.workspaces import Prompting
 
 MAX_QUERY_CHARACTERS: Final = 4_000
 MAX_TOP_K: Final = 100
+FinishReason: TypeAlias = Literal["stop", "length", "content_filter"]
+"""Why a model's answer ended: by itself, at the limit of its length, or by its server's filter."""
 NOT_FOUND: Final = "The documents do not say."
 """What is said instead of an answer."""
 
@@ -129,7 +131,8 @@ class Meta:
     """How an answer came to be; times are in milliseconds.
 
     `degraded` names what was missing, and `skipped` what there was no need of. `generator` is the
-    kind that answered, and `model` its name in the settings. A `prompt` and
+    kind that answered, and `model` its name in the settings; `finish_reason` is why a language
+    model's answer ended, and `stop` of any other. A `prompt` and
     `packing` there are where the generator is a language model. `confidence` is
     how likely the answer is right, where that was measured for what made it.
     """
@@ -143,6 +146,7 @@ class Meta:
     reranker: str = ""
     generator: str = ""
     model: str = ""
+    finish_reason: FinishReason = "stop"
     usage: Usage = Usage()
     skipped: tuple[str, ...] = ()
     revision: int = 0
@@ -183,8 +187,8 @@ class Outcome:
     """A generator's last word: whether the passages answered, the cost, and what it did without.
 
     `generator` is the kind that answered, and `model` its name, where another was asked first;
-    `prompt` names what a language model was told, such as `answer/v1.en`. `evidence` is its own
-    estimate, in [0, 1], that they do, if it makes one.
+    `prompt` names what a language model was told, such as `answer/v1.en`, and `finish_reason` is
+    why it ended. `evidence` is its own estimate, in [0, 1], that they do, if it makes one.
     """
 
     answerable: bool
@@ -193,6 +197,7 @@ class Outcome:
     generator: str = ""
     model: str = ""
     prompt: str = ""
+    finish_reason: FinishReason = "stop"
     evidence: float | None = None
 
 

@@ -16,7 +16,16 @@ from pydantic import (
     StringConstraints,
 )
 
-from orchestrator.domain.answers import MAX_TOP_K, Answer, Meta, Query, Source, Turn, query_text
+from orchestrator.domain.answers import (
+    MAX_TOP_K,
+    Answer,
+    FinishReason,
+    Meta,
+    Query,
+    Source,
+    Turn,
+    query_text,
+)
 from orchestrator.domain.context import trace_id
 from orchestrator.domain.errors import Rejected
 from orchestrator.domain.filters import parse_filter
@@ -210,7 +219,7 @@ class Choice(BaseModel):
 
     index: int = 0
     message: AssistantMessage
-    finish_reason: Literal["stop"] = "stop"
+    finish_reason: FinishReason
     logprobs: None = None
 
 
@@ -263,7 +272,7 @@ class Completion(BaseModel):
             object="chat.completion",
             created=int(time.time()),
             model=model,
-            choices=[Choice(message=said)],
+            choices=[Choice(message=said, finish_reason=answer.meta.finish_reason)],
             usage=CompletionUsage.of(answer),
             rag=Rag.of(answer),
         )

@@ -144,7 +144,8 @@ class Chunks:
     def _last(self, done: Done) -> bytes:
         cited = [one.model_dump() for one in citations(done.answer)]
         rag = Rag.of(done.answer).model_dump(mode="json")
-        last = self._chunk({"annotations": cited} if cited else {}, finish="stop", rag=rag)
+        delta, why = {"annotations": cited} if cited else {}, done.answer.meta.finish_reason
+        last = self._chunk(delta, finish=why, rag=rag)
         if self._with_usage:
             usage = CompletionUsage.of(done.answer).model_dump()
             last += _data({**self._same, "choices": [], "usage": usage})

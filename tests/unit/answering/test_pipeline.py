@@ -104,6 +104,13 @@ async def test_a_generator_that_answered_for_another_is_named(stages):
     assert stages.cache.kept == {}
 
 
+@pytest.mark.parametrize("reason", ["stop", "length", "content_filter"])
+async def test_an_answer_says_why_its_model_ended(stages, reason):
+    stages.outcome = replace(stages.outcome, finish_reason=reason)
+
+    assert (await answered(stages)).meta.finish_reason == reason
+
+
 async def test_an_answer_says_which_of_the_settings_generators_made_it(stages):
     assert (await answered(stages)).meta.model == "default"
 

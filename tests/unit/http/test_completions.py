@@ -157,6 +157,19 @@ async def test_a_stream_ends_with_its_usage_if_asked_to(client):
     assert all(chunk.usage is None for chunk in chunks)
 
 
+@pytest.mark.parametrize("reason", ["length", "content_filter"])
+async def test_why_an_answer_ended_is_the_models_own_word(service, client, reason):
+    cut = replace(ANSWER, meta=replace(ANSWER.meta, finish_reason=reason))
+    service.answering.events = [Sources(cut.sources), Token(cut.answer), Done(cut)]
+    asked = {"model": "default", "messages": ASKED}
+
+    whole = await client.chat.completions.create(**asked)
+    stream = [one async for one in await client.chat.completions.create(**asked, stream=True)]
+
+    assert whole.choices[0].finish_reason == reason
+    assert [one.choices[0].finish_reason for one in stream] == [None, None, reason]
+
+
 async def test_the_last_line_of_a_stream_says_that_it_is_done(service):
     body = {"model": "default", "messages": ASKED, "stream": True}
 
