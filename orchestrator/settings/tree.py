@@ -82,6 +82,10 @@ class HttpSettings(BaseModel):
     socket_idle_s: float = Field(
         default=300.0, gt=0, description="without a question, then a socket is closed"
     )
+    max_sockets: int = Field(default=1_000, gt=0, description="open at once, in one process")
+    max_caller_sockets: int = Field(
+        default=100, gt=0, description="of one caller; who is anonymous is not told from others"
+    )
     cors_origins: tuple[str, ...] = ()
 
 

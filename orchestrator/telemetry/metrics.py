@@ -64,6 +64,9 @@ class Metrics:
             registry=registry,
         )
         self.active = Gauge("rag_active_requests", "Requests in progress.", registry=registry)
+        self.open_sockets = Gauge(
+            "rag_open_sockets", "WebSockets that are open.", registry=registry
+        )
         self.errors = Counter("rag_errors", "Errors by code.", ["code"], registry=registry)
         self.documents = Counter(
             "rag_documents",

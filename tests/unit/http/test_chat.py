@@ -241,6 +241,34 @@ async def test_a_message_that_is_no_text_closes_the_socket():
         assert closed.value.rcvd.code == 1003
 
 
+async def refused(at):
+    """What a socket that is one too many is told, and how it is closed."""
+    async with chatting(at) as socket:
+        (told,) = await heard(socket)
+        with pytest.raises(ConnectionClosed) as closed:
+            await asyncio.wait_for(socket.recv(), 30)
+    return told["data"], closed.value.rcvd
+
+
+async def test_one_socket_too_many_is_told_so_and_closed_and_the_others_go_on():
+    async with listening(max_sockets=2) as at, chatting(at) as one:
+        async with chatting(at) as other:
+            problem, closed = await refused(at)
+
+            assert (problem["code"], problem["status"]) == ("too_many_sockets", 429)
+            assert (closed.code, closed.reason) == (1013, "too many sockets: try again later")
+            assert at.service.counted("rag_open_sockets") == 2
+            assert at.service.counted("rag_errors_total", code="too_many_sockets") == 1
+            for socket in (one, other):
+                await ask(socket)
+                assert (await heard(socket))[-1]["event"] == "done"
+
+        await until(lambda: at.service.counted("rag_open_sockets") == 1)
+        async with chatting(at) as another:
+            await ask(another)
+            assert (await heard(another))[-1]["event"] == "done"
+
+
 async def test_an_idle_socket_is_closed_but_not_while_it_answers():
     async with listening(socket_idle_s=0.2) as at, chatting(at) as socket:
         at.service.answering.events.insert(2, lambda: asyncio.sleep(0.6))
