@@ -57,7 +57,7 @@ Feature: Choosing who answers
     Then the answer says "says the large one"
     And the small model has made the question whole, and imagined an answer to each
     And the large model has answered twice, and done nothing else
-    And the metrics tell what answering and rewriting took
+    And the answer tells what answering and rewriting took, and so do the metrics
 
   Scenario: Several models must agree that a sentence is supported
     Given a workspace whose answers both models judge, with these documents

@@ -175,10 +175,12 @@ def large_work(both: Models) -> None:
     assert tasks(both.large) == ["answer", "answer"]
 
 
-@then("the metrics tell what answering and rewriting took")
+@then("the answer tells what answering and rewriting took, and so do the metrics")
 def purposes(world: World) -> None:
     metrics = world.request("GET", "/metrics").text
-    for model, purpose in (("large-1", "answer"), ("small-1", "rewrite")):
+    told = {(one["usage"]["model"], one["purpose"]) for one in world.answer["meta"]["spent"]}
+    assert told == {("large-1", "answer"), ("small-1", "rewrite")}
+    for model, purpose in told:
         labels = f'direction="completion",model="{model}",purpose="{purpose}"'
         assert f"rag_generation_tokens_total{{{labels}}}" in metrics
 

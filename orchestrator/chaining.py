@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
-from orchestrator.domain.answers import Usage
+from orchestrator.domain.answers import Purpose, Usage
 from orchestrator.domain.errors import Misconfigured
 from orchestrator.ports.generator import Generator
 from orchestrator.ports.health import Pingable
-from orchestrator.ports.language import LanguageModel, Purpose
+from orchestrator.ports.language import LanguageModel
 from orchestrator.resilience.accounting import Accounted
 from orchestrator.resilience.attempts import Retried
 from orchestrator.resilience.breaker import Breaker, Guarded

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from orchestrator.answering.conversing import Followed
-from orchestrator.domain.answers import Answer, Checked, Meta, Packing, Query, Source
-from orchestrator.domain.context import begin_skips, begin_timings, trace_id
+from orchestrator.domain.answers import (
+    Answer,
+    Checked,
+    Meta,
+    Packing,
+    Query,
+    Source,
+    Spent,
+    Usage,
+)
+from orchestrator.domain.context import begin_skips, begin_spending, begin_timings, trace_id
 from orchestrator.domain.errors import Unavailable
 from orchestrator.domain.passages import Passage
 from orchestrator.domain.understanding import FollowUp, Understood
@@ -39,6 +48,7 @@ class Course:
         self._began = time.perf_counter()
         self._timings = begin_timings()
         self._skipped = begin_skips()
+        self._spent = begin_spending()
         self._degraded: list[str] = []
         self._names = names
         self._moment = moment
@@ -90,6 +100,7 @@ class Course:
             trace_id=trace_id(),
             latency_ms=self._latency(),
             timings_ms=self._timings,
+            spent=together(self._spent),
             degraded=tuple(self._degraded),
         )
         return self.continuing(replace(answer, meta=meta))
@@ -118,6 +129,7 @@ class Course:
             model=checked.outcome.model or self._names.model,
             finish_reason=checked.outcome.finish_reason,
             usage=checked.outcome.usage,
+            spent=together(self._spent),
             skipped=tuple(self._skipped),
             revision=self._moment.revision,
             config_version=self._moment.workspace.config_version,
@@ -148,6 +160,24 @@ class _Degrading:
         if down:
             self._notes.append(self._name)
         return down
+
+
+def together(spent: Iterable[Spent]) -> tuple[Spent, ...]:
+    """What was spent, added up for each purpose and model; a cost where all of it is known."""
+    found: dict[tuple[str, str], Spent] = {}
+    for one in spent:
+        key = (one.purpose, one.usage.model)
+        found[key] = replace(one, usage=_sum(found[key].usage, one.usage)) if key in found else one
+    return tuple(found.values())
+
+
+def _sum(one: Usage, other: Usage) -> Usage:
+    return Usage(
+        one.prompt_tokens + other.prompt_tokens,
+        one.completion_tokens + other.completion_tokens,
+        one.model,
+        None if one.cost is None or other.cost is None else one.cost + other.cost,
+    )
 
 
 def as_source(passage: Passage) -> Source:

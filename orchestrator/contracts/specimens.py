@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from io import BytesIO
 
-from orchestrator.domain.answers import Answer, Meta, Packing, Query, Source, Usage
+from orchestrator.domain.answers import Answer, Meta, Packing, Query, Source, Spent, Usage
 from orchestrator.domain.documents import Chunk, Upload
 from orchestrator.domain.filters import Metadata
 from orchestrator.domain.grounding import Grounded, Sentence
@@ -76,6 +76,10 @@ def answer(text: str = f"{REFUNDS} [1]") -> Answer:
         reranker="none",
         generator="extractive",
         usage=Usage(prompt_tokens=12, completion_tokens=9, model="small", cost=0.25),
+        spent=(
+            Spent("rewrite", Usage(30, 8, "tiny")),
+            Spent("answer", Usage(12, 9, "small", 0.25)),
+        ),
         revision=7,
         config_version=2,
         prompt="answer/v1.en",

@@ -16,6 +16,8 @@ from orchestrator.domain.workspaces import Prompting
 
 MAX_QUERY_CHARACTERS: Final = 4_000
 MAX_TOP_K: Final = 100
+Purpose: TypeAlias = Literal["answer", "rewrite", "verify"]
+"""What a language model is asked for: accounts tell them apart."""
 FinishReason: TypeAlias = Literal["stop", "length", "content_filter"]
 """Why a model's answer ended: by itself, at the limit of its length, or by its server's filter."""
 NOT_FOUND: Final = "The documents do not say."
@@ -110,6 +112,14 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class Spent:
+    """What one language model took for one purpose."""
+
+    purpose: Purpose
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
 class Packing:
     """How passages came into a language model's window: `given` to it, in so many `tokens`.
 
@@ -131,10 +141,11 @@ class Meta:
     """How an answer came to be; times are in milliseconds.
 
     `degraded` names what was missing, and `skipped` what there was no need of. `generator` is the
-    kind that answered, and `model` its name in the settings; `finish_reason` is why a language
-    model's answer ended, and `stop` of any other. A `prompt` and
-    `packing` there are where the generator is a language model. `confidence` is
-    how likely the answer is right, where that was measured for what made it.
+    kind that answered, and `model` its name in the settings. `finish_reason` is why a language
+    model's answer ended, and `stop` of any other. `usage` is that of the answer, and `spent` all
+    that this request took of language models, by purpose and model. A `prompt` and `packing` there
+    are where the generator is a language model. `confidence` is how likely the answer is right,
+    where that was measured for what made it.
     """
 
     cache_hit: bool = False
@@ -148,6 +159,7 @@ class Meta:
     model: str = ""
     finish_reason: FinishReason = "stop"
     usage: Usage = Usage()
+    spent: tuple[Spent, ...] = ()
     skipped: tuple[str, ...] = ()
     revision: int = 0
     config_version: int = 0

@@ -8,8 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from orchestrator.domain.answers import Spent
+
 _ends: ContextVar[float] = ContextVar("ends", default=math.inf)
 _trace: ContextVar[str] = ContextVar("trace", default="")
+_spent: ContextVar[list[Spent] | None] = ContextVar("spent", default=None)
 _skipped: ContextVar[list[str] | None] = ContextVar("skipped", default=None)
 _timings: ContextVar[dict[str, float] | None] = ContextVar("timings", default=None)
 
@@ -59,6 +62,20 @@ def skip(stage: str) -> None:
     skipped = _skipped.get()
     if skipped is not None:
         skipped.append(stage)
+
+
+def begin_spending() -> list[Spent]:
+    """Start to collect what language models take, into the list returned."""
+    spent: list[Spent] = []
+    _spent.set(spent)
+    return spent
+
+
+def spend(one: Spent) -> None:
+    """Say what a language model took for the current request."""
+    spent = _spent.get()
+    if spent is not None:
+        spent.append(one)
 
 
 def ends_at() -> float:

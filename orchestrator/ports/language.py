@@ -6,11 +6,9 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias
 
-from orchestrator.domain.answers import FinishReason, Usage
+from orchestrator.domain.answers import FinishReason, Purpose, Usage
 
 Role: TypeAlias = Literal["system", "user", "assistant"]
-Purpose: TypeAlias = Literal["answer", "rewrite", "verify"]
-"""What a completion is for: accounts tell them apart."""
 
 
 @dataclass(frozen=True, slots=True)

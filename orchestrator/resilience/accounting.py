@@ -7,8 +7,9 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 
-from orchestrator.domain.answers import Usage
-from orchestrator.ports.language import Completion, Finish, LanguageModel, Purpose
+from orchestrator.domain.answers import Purpose, Spent, Usage
+from orchestrator.domain.context import spend
+from orchestrator.ports.language import Completion, Finish, LanguageModel
 from orchestrator.resilience.relaying import relayed
 
 
@@ -28,8 +29,8 @@ class Prices:
 class Accounted:
     """A `LanguageModel` whose `Finish` names it, and the cost where there are prices.
 
-    `used` is told of every usage, and what it was for; of a stream that was cut or left, nobody
-    knows it.
+    `used`, and the request, are told of every usage and what it was for; of a stream that was cut
+    or left, nobody knows it.
     """
 
     def __init__(
@@ -64,4 +65,5 @@ class Accounted:
         cost = self._prices.of(finish.usage) if self._prices else None
         usage = replace(finish.usage, model=self.name, cost=cost)
         self._used(usage, purpose)
+        spend(Spent(purpose, usage))
         return replace(finish, usage=usage)

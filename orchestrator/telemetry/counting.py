@@ -24,7 +24,7 @@ def count_answer(
         {**meta.timings_ms, "total": seconds * 1e3},
         notes=[name for name, noted in notes.items() if noted],
         understood=meta.query,
-        usage=None if meta.cache_hit else meta.usage,
+        usage=[one.usage for one in meta.spent],
     )
     metrics.queries.inc()
     metrics.query_seconds.observe(seconds)

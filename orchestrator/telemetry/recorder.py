@@ -59,7 +59,7 @@ class Recorder:
         *,
         notes: Iterable[str] = (),
         understood: Understood | None = None,
-        usage: Usage | None = None,
+        usage: Iterable[Usage] = (),
     ) -> None:
         """Count one search of a workspace: its outcome, stages and cost, what is noted of it."""
         self._metrics.searches.labels(outcome).inc()
@@ -71,8 +71,9 @@ class Recorder:
             self._count(workspace, day, "note", note)
         for stage, milliseconds in timings.items():
             self._count(workspace, day, "stage", f"{stage}:{step_of(milliseconds)}")
-        for name, number in (spent(usage) if usage else {}).items():
-            self._count(workspace, day, "usage", name, number)
+        for used in usage:
+            for name, number in spent(used).items():
+                self._count(workspace, day, "usage", name, number)
         corrections = understood.corrections if understood else ()
         if corrections:
             self._count(workspace, day, "note", "corrected")

@@ -7,8 +7,17 @@ from dataclasses import replace
 
 import pytest
 
-from orchestrator.domain.answers import NOT_FOUND, Done, Outcome, Query, Sources, Token, Usage
-from orchestrator.domain.context import begin_trace, skip
+from orchestrator.domain.answers import (
+    NOT_FOUND,
+    Done,
+    Outcome,
+    Query,
+    Sources,
+    Spent,
+    Token,
+    Usage,
+)
+from orchestrator.domain.context import begin_trace, skip, spend
 from orchestrator.domain.errors import Conflict, Exhausted, NotFound, Unavailable
 from orchestrator.domain.filters import Condition
 from orchestrator.domain.identity import Principal, Scope
@@ -102,6 +111,26 @@ async def test_a_generator_that_answered_for_another_is_named(stages):
 
     assert (meta.generator, meta.degraded) == ("mock", missing)
     assert stages.cache.kept == {}
+
+
+async def test_an_answer_says_what_was_spent_on_it_and_a_remembered_one_only_its_own(stages):
+    small = [Usage(30, 8, "small"), Usage(12, 4, "small", 0.5), Usage(3, 1, "small", 0.25)]
+
+    def generation():
+        spend(Spent("answer", small[1]))
+        spend(Spent("verify", small[0]))
+        spend(Spent("answer", small[2]))
+
+    stages.before_generation = generation
+
+    made = await answered(stages)
+    again = await answered(stages)
+
+    assert made.meta.spent == (
+        Spent("answer", Usage(15, 5, "small", 0.75)),
+        Spent("verify", Usage(30, 8, "small")),
+    )
+    assert (again.meta.cache_hit, again.meta.spent) == (True, ())
 
 
 @pytest.mark.parametrize("reason", ["stop", "length", "content_filter"])

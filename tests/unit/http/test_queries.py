@@ -285,15 +285,17 @@ async def test_searches_and_answers_are_counted_by_outcome_and_stage(service):
     assert service.counts.kept["stage", "retrieve:13"] == 1
 
 
-async def test_tokens_are_counted_for_the_workspace_unless_the_answer_was_remembered(service):
+async def test_all_tokens_that_a_request_took_are_counted_for_the_workspace(service):
     await service.ask()
-    fresh = replace(ANSWER, meta=replace(ANSWER.meta, cache_hit=False))
-    service.answering.events = [Sources(fresh.sources), Done(fresh)]
+    rest = replace(ANSWER, meta=replace(ANSWER.meta, cache_hit=True, spent=ANSWER.meta.spent[:1]))
+    service.answering.events = [Sources(rest.sources), Done(rest)]
     await service.ask()
     await service.app.state.application.recorder.flush()
 
     assert service.counts.kept["usage", "prompt:small"] == 12
     assert service.counts.kept["usage", "cost:small"] == 25_000
+    assert service.counts.kept["usage", "prompt:tiny"] == 60
+    assert ("usage", "cost:tiny") not in service.counts.kept
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -87,8 +87,8 @@ async def test_what_answers_cost_adds_up_by_workspace_and_model(table, make):
     recorder = make()
 
     for _ in range(3):
-        recorder.searched("legal", "one", "found", {}, usage=Usage(100, 20, "small", 0.0002))
-    recorder.searched("legal", "one", "found", {}, usage=Usage(completion_tokens=5))
+        recorder.searched("legal", "one", "found", {}, usage=[Usage(100, 20, "small", 0.0002)])
+    recorder.searched("legal", "one", "found", {}, usage=[Usage(completion_tokens=5)])
     await recorder.flush()
 
     assert table.of("usage") == {"prompt:small": 300, "completion:small": 60, "cost:small": 60}
