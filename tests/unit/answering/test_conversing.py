@@ -11,7 +11,13 @@ from orchestrator.answering.following import STANDS_ALONE
 from orchestrator.answering.prompts import prompts
 from orchestrator.answering.rewriting import ModelRewriter
 from orchestrator.domain.answers import Done, Query, Turn
-from orchestrator.domain.errors import NotFound, Unavailable
+from orchestrator.domain.errors import (
+    Exhausted,
+    Misconfigured,
+    NotFound,
+    TooLarge,
+    Unavailable,
+)
 from orchestrator.domain.identity import Principal, Scope
 from orchestrator.domain.sessions import Cited, Exchange, Session, turns, unknown_session
 from orchestrator.domain.understanding import FollowUp, Understood
@@ -27,22 +33,23 @@ IN_BERLIN = "Up to what price a night are hotels reimbursed in Berlin?"
 class Model:
     """A conversant that keeps what it was told; words are tokens."""
 
-    def __init__(self, *said, down=None):
+    def __init__(self, *said, down=None, error=None):
         self.said = list(said)
         self.down = down
+        self.error = error or Unavailable("model", "switched off")
         self.told = []
         self.summarised = []
 
     async def standalone(self, query, history):
         self.told.append(history)
         if self.down == "standalone":
-            raise Unavailable("model", "switched off")
+            raise self.error
         return self.said.pop(0)
 
     async def summary(self, query, history):
         self.summarised.append(history)
         if self.down == "summary":
-            raise Unavailable("model", "switched off")
+            raise self.error
         return "They spoke\nof hotels."
 
     async def lengths(self, texts):
@@ -138,8 +145,19 @@ async def test_what_was_said_reaches_the_model_as_data():
     assert "<passage 1" not in said
 
 
-async def test_where_the_model_is_down_rules_do_and_the_answer_says_so_and_is_not_kept(stages):
-    stages.follow_ups = FollowUps(model=Model(down="standalone"))
+@pytest.mark.parametrize(
+    "error",
+    [
+        Unavailable("model", "switched off"),
+        Exhausted("busy"),
+        TooLarge("a small window"),
+        Misconfigured("the key was refused"),
+    ],
+)
+async def test_where_the_model_is_down_rules_do_and_the_answer_says_so_and_is_not_kept(
+    stages, error
+):
+    stages.follow_ups = FollowUps(model=Model(down="standalone", error=error))
 
     given = await asked(stages)
 
