@@ -12,7 +12,7 @@ from orchestrator.answering.explaining import Words, explained
 from orchestrator.answering.pipeline import Pipeline
 from orchestrator.answering.remembering import Talk
 from orchestrator.domain.answers import Answer, Done, Event, Query
-from orchestrator.domain.context import begin_timings
+from orchestrator.domain.context import begin_spending, begin_timings
 from orchestrator.domain.errors import Conflict, Unavailable
 from orchestrator.domain.passages import Made, Passage, Retrieval
 from orchestrator.domain.workspaces import TRIED, WorkspaceConfig
@@ -115,6 +115,7 @@ class Answering:
             Rejected: when a configuration is to be tried that cannot be.
         """
         timings = begin_timings()
+        begin_spending()
         query = query.understood()
         for attempt in range(1, ATTEMPTS + 1):
             try:

@@ -66,16 +66,21 @@ def skip(stage: str) -> None:
 
 def begin_spending() -> list[Spent]:
     """Start to collect what language models take, into the list returned."""
-    spent: list[Spent] = []
-    _spent.set(spent)
-    return spent
+    taken: list[Spent] = []
+    _spent.set(taken)
+    return taken
 
 
 def spend(one: Spent) -> None:
     """Say what a language model took for the current request."""
-    spent = _spent.get()
-    if spent is not None:
-        spent.append(one)
+    taken = _spent.get()
+    if taken is not None:
+        taken.append(one)
+
+
+def spent() -> tuple[Spent, ...]:
+    """What language models took for the current request so far."""
+    return tuple(_spent.get() or ())
 
 
 def ends_at() -> float:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from orchestrator.domain.analytics import outcome_of
 from orchestrator.domain.answers import Answer, Query
+from orchestrator.domain.context import spent
 from orchestrator.domain.passages import Retrieval
 from orchestrator.telemetry.metrics import Metrics
 from orchestrator.telemetry.recorder import Recorder
@@ -38,7 +39,7 @@ def count_answer(
 def count_search(
     recorder: Recorder, asked: Query, found: Retrieval, timings: Mapping[str, float]
 ) -> None:
-    """Count a search; `timings` are in milliseconds, `total` among them."""
+    """Count a search, within its request; `timings` are in milliseconds, `total` among them."""
     recorder.searched(
         asked.scope.workspace,
         asked.text,
@@ -48,4 +49,5 @@ def count_search(
         timings,
         notes=("degraded",) if found.degraded else (),
         understood=found.understood,
+        usage=[one.usage for one in spent()],
     )

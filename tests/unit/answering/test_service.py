@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from orchestrator.answering.service import ATTEMPTS, GROUP_DEPTH, Wish
-from orchestrator.domain.answers import Query
+from orchestrator.domain.answers import Query, Spent, Usage
+from orchestrator.domain.context import spend, spent
 from orchestrator.domain.errors import Conflict, NotFound, Unavailable
 from orchestrator.domain.identity import Scope
 from orchestrator.domain.workspaces import TRIED
@@ -61,6 +62,15 @@ async def test_a_search_is_normalised_and_pinned(stages):
 
     ((query, _),) = stages.retrieved
     assert (query.text, query.scope.revision) == ("paid first", 2)
+
+
+async def test_what_language_models_took_is_that_of_one_search(stages):
+    one = Spent("rewrite", Usage(30, 8, "tiny"))
+    stages.after_retrieval = lambda: spend(one)
+
+    for _ in range(2):
+        await stages.answering.search(Query("paid"))
+        assert spent() == (one,)
 
 
 async def test_a_search_says_what_it_lacked(stages):

@@ -9,8 +9,8 @@ import pytest
 
 from orchestrator.answering.service import Wish
 from orchestrator.domain.analytics import TEXTS
-from orchestrator.domain.answers import Done, Query, Sources, Token
-from orchestrator.domain.context import ends_at
+from orchestrator.domain.answers import Done, Query, Sources, Spent, Token, Usage
+from orchestrator.domain.context import begin_spending, ends_at, spend
 from orchestrator.domain.errors import Conflict, Exhausted, NotFound, Unavailable
 from orchestrator.domain.filters import Condition
 from orchestrator.domain.identity import ANONYMOUS, Scope
@@ -283,6 +283,18 @@ async def test_searches_and_answers_are_counted_by_outcome_and_stage(service):
     assert service.counts.kept["outcome", "found"] == 2
     assert service.counts.kept["note", "degraded"] == 2
     assert service.counts.kept["stage", "retrieve:13"] == 1
+
+
+async def test_tokens_that_a_search_took_are_counted_for_the_workspace(service):
+    async def rewriting():
+        begin_spending()
+        spend(Spent("rewrite", Usage(30, 8, "tiny")))
+
+    service.answering.events = [rewriting]
+    await service.http.post("/v1/search", json={"query": "Paid?"})
+    await service.app.state.application.recorder.flush()
+
+    assert service.counts.kept["usage", "prompt:tiny"] == 30
 
 
 async def test_all_tokens_that_a_request_took_are_counted_for_the_workspace(service):
