@@ -215,7 +215,7 @@ def test_a_request_in_flight_is_finished_before_the_end(tmp_path: Path, streamin
         assert answered.status_code == 200
         assert "7 days" in answered.text
         assert not streaming or "event: done" in answered.text
-        assert running.process.wait(20) == 0
+        assert running.process.wait(120) == 0
         assert running.logs()[-1]["event"] == "stopped"
 
 

@@ -13,9 +13,10 @@ import pytest
 
 from tests.live.processes import Served, serve, wait_for
 from tests.live.streams import ModelServer, Reader
+from tests.scale import scaled
 
-LEAVING = 500
-READING = 200
+LEAVING = scaled(500, 200)
+READING = scaled(200, 100)
 LONG = "Refunds are paid within 7 days. " * 40
 SHORT = "Within 7 days. [1]"
 QUESTION = "Within how many days are refunds paid?"
@@ -45,7 +46,7 @@ def served(model: ModelServer, tmp_path: Path) -> Iterator[Served]:
 
 async def until(condition: Callable[[], object], complaint: str) -> None:
     """Return once it is true, on a thread of its own as it may ask a server."""
-    await asyncio.to_thread(wait_for, condition, complaint, seconds=60)
+    await asyncio.to_thread(wait_for, condition, complaint, seconds=120)
 
 
 def measured(served: Served, name: str) -> float:

@@ -18,7 +18,7 @@ from orchestrator.domain.filters import Condition
 from orchestrator.domain.identity import ANONYMOUS, Scope
 from orchestrator.http import agents
 from orchestrator.settings import load
-from tests.unit.fakes import until
+from tests.unit.fakes import hurried, until
 from tests.unit.http.conftest import Service
 from tests.unit.http.listening import Endless, listening
 
@@ -142,6 +142,7 @@ async def test_an_unknown_tool_is_an_error_of_the_protocol(tools):
             await client.call_tool("dance", {})
 
 
+@hurried
 async def test_an_answer_that_takes_too_long_is_timed_out():
     service = Service(load(profile="mock", http={"timeout_s": 0.2}))
     service.answering.events.insert(0, asyncio.Event().wait)

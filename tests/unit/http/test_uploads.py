@@ -42,7 +42,7 @@ async def idle(data_dir: Path, **values: Any) -> AsyncIterator[httpx.AsyncClient
 
 
 async def ended(http, location):
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             found = (await http.get(location)).json()
             if found["status"] not in {"running", "queued", "processing"}:
