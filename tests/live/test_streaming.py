@@ -86,7 +86,7 @@ async def leave_in_the_middle(served: Served, model: ModelServer) -> None:
 async def test_all_that_readers_took_is_given_back_when_they_leave(
     model: ModelServer, served: Served
 ) -> None:
-    model.says(text=LONG, rate=2.0)
+    model.says(text=LONG, rate=1.0)
     opened = descriptors(served)
     await leave_in_the_middle(served, model)
     grown = memory(served)
@@ -104,7 +104,7 @@ async def test_all_that_readers_took_is_given_back_when_they_leave(
 async def test_a_model_server_that_dies_leaves_no_reader_without_an_end(
     model: ModelServer, served: Served
 ) -> None:
-    model.says(text=LONG, rate=2.0)
+    model.says(text=LONG, rate=1.0)
     shown = [await Reader().ask(served, QUESTION) for _ in range(READING // 2)]
     await until(lambda: all(one.began for one in shown), "not all streams began")
     model.says(text=LONG, wait_s=EVER_S)

@@ -206,7 +206,7 @@ async def test_only_known_hosts_and_pages_are_answered(headers, status):
     mcp = {"hosts": ["rag.example.com"]}
     async with (
         listening(mcp=mcp, cors_origins=["https://chat.example"]) as at,
-        httpx.AsyncClient() as http,
+        httpx.AsyncClient(timeout=60) as http,
     ):
         accepts = {"accept": "application/json, text/event-stream", **headers}
         response = await http.post(f"http://{at.address}/mcp", json=INITIALIZE, headers=accepts)
@@ -221,7 +221,7 @@ async def test_without_the_setting_there_is_nothing(service):
 
 
 async def test_no_stream_is_held_open_for_what_a_server_might_say():
-    async with listening(mcp=True) as at, httpx.AsyncClient() as http:
+    async with listening(mcp=True) as at, httpx.AsyncClient(timeout=60) as http:
         accepts = {"accept": "text/event-stream"}
         response = await http.get(f"http://{at.address}/mcp", headers=accepts)
 

@@ -33,7 +33,8 @@ def quiet():
 
 @asynccontextmanager
 async def chatting(at, **options):
-    async with connect(f"ws://{at.address}/v1/chat", **options) as socket:
+    patient = {"open_timeout": 60, "ping_timeout": None, **options}
+    async with connect(f"ws://{at.address}/v1/chat", **patient) as socket:
         yield socket
 
 

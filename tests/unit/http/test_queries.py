@@ -294,7 +294,8 @@ async def test_what_answers_knows_when_the_request_must_be_over(service, stream)
     service.answering.events.insert(1, look)
     await service.ask(stream=stream)
 
-    assert known == [pytest.approx(30, abs=10)]
+    (left,) = known
+    assert 0 < left <= 30
 
 
 async def test_too_much_to_do_is_told_with_when_to_come_back(service):
