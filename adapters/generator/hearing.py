@@ -80,17 +80,26 @@ class Hearing:
 async def pieces(
     received: AsyncIterator[bytes], waiting: Waiting, hear: Callable[[bytes], str | None]
 ) -> AsyncGenerator[str]:
-    """The texts in a response of server-sent events; `hear` says None at the last event."""
+    """The texts in a response of server-sent events; `hear` says None at the last event.
+
+    What came at once is one piece: a reader who is behind catches up.
+    """
     events = Events()
     while some := await waiting.of(anext(received, b"")):
-        for event in events.feed(some):
-            text = hear(event)
-            if text is None:
-                await _drain(received)
-                return
-            if text:
+        said, ended = "", False
+        try:
+            for event in events.feed(some):
+                if (text := hear(event)) is None:
+                    ended = True
+                    break
+                said += text
+        finally:  # where an event is an error, too
+            if said:
                 waiting.heard()
-                yield text
+                yield said
+        if ended:
+            await _drain(received)
+            return
 
 
 async def _drain(received: AsyncIterator[bytes]) -> None:

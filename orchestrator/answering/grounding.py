@@ -29,6 +29,9 @@ class CitationGuard:
     def admit(self, piece: str) -> str:
         """The text that may be shown now."""
         text = self._held + piece
+        if not self._open and "[" not in text and not text[-1:].isspace():
+            self._held = ""
+            return text
         unfinished = _UNFINISHED.search(text)
         cut = unfinished.start() if unfinished else len(text)
         self._held = text[cut:]
