@@ -55,3 +55,21 @@ Feature: Answering while a model server fails
       | question               | how                              |
       | When are refunds paid? | at once                          |
       | When are refunds paid? | as a stream, by the field stream |
+
+  Scenario Outline: An answer that a model did not end by itself says so, in every shape
+    Given a language model behind the service
+    And a workspace with these documents
+      | source_id            | text                                        |
+      | policies/refunds.txt | Refunds are paid within 7 days of purchase. |
+    When the model's answers end by "<reason>"
+    And I ask "When are refunds paid?"
+    Then the answer ended by "<reason>"
+    And the answer was given without "<lack>"
+    When I ask "When are refunds paid?" as a stream, by the field stream
+    Then the answer ended by "<reason>"
+    And a completion ends by "<reason>", and so does its stream
+
+    Examples:
+      | reason         | lack             |
+      | length         | answer_cut_short |
+      | content_filter | answer_filtered  |

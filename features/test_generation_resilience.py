@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 
@@ -78,6 +79,11 @@ def breaks_off(model: Completions) -> None:
     model.answer = lambda _: Script(ANSWER, cut_after=6)
 
 
+@when(parsers.parse('the model\'s answers end by "{reason}"'))
+def ends_by(model: Completions, reason: str) -> None:
+    model.answer = lambda _: Script(ANSWER, reason=reason)
+
+
 @when("somebody else is being answered")
 def another_reader(world: World, model: Completions, request: pytest.FixtureRequest) -> None:
     model.answer = lambda _: Script("Refunds are paid. " * 500, rate=5.0)
@@ -110,6 +116,24 @@ def cost(world: World) -> None:
     paid = (usage["prompt_tokens"] + 2 * usage["completion_tokens"]) / 1e6
     assert usage["cost"] == pytest.approx(paid)
     assert paid > 0
+
+
+@then(parsers.parse('the answer ended by "{reason}"'))
+def ended_by(world: World, reason: str) -> None:
+    assert world.answer["meta"]["finish_reason"] == reason
+
+
+@then(parsers.parse('a completion ends by "{reason}", and so does its stream'))
+def completion_ends_by(world: World, reason: str) -> None:
+    said = [{"role": "user", "content": "When are refunds paid?"}]
+    body = {"model": world.workspace, "messages": said}
+    whole = world.request("POST", "/v1/chat/completions", json=body).json()
+    stream = world.request("POST", "/v1/chat/completions", json={**body, "stream": True}).text
+    *chunks, end = [line.removeprefix("data: ") for line in stream.split("\n\n") if line]
+    ends = [json.loads(one)["choices"][0]["finish_reason"] for one in chunks]
+    assert whole["choices"][0]["finish_reason"] == reason
+    assert whole["choices"][0]["message"]["content"] == ANSWER
+    assert (set(ends[:-1]), ends[-1], end) == ({None}, reason, "[DONE]")
 
 
 @then(parsers.parse('the service lacks "{dependency}" after a few questions'))

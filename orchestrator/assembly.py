@@ -17,7 +17,6 @@ from orchestrator.answering.explaining import Words
 from orchestrator.answering.lexical import LexicalVerifier
 from orchestrator.answering.packing import Packer
 from orchestrator.answering.pipeline import Pipeline
-from orchestrator.answering.prompts import prompts
 from orchestrator.answering.reaching import ReachingRetriever
 from orchestrator.answering.reranking import ConditionalReranker
 from orchestrator.answering.retrieval import (
@@ -33,7 +32,7 @@ from orchestrator.answering.verifying import AgreementVerifier, EmbeddingVerifie
 from orchestrator.domain.errors import Conflict, Rejected
 from orchestrator.domain.identity import Scope
 from orchestrator.domain.passages import Candidate, Passage
-from orchestrator.domain.workspaces import TRIED, Prompting, Reach, WorkspaceConfig
+from orchestrator.domain.workspaces import TRIED, Reach, WorkspaceConfig
 from orchestrator.evaluation.replaying import RememberingEmbedder
 from orchestrator.indexing.library import Library, Moment
 from orchestrator.indexing.projection import Projection, Source
@@ -50,10 +49,10 @@ from orchestrator.ports.reranker import Reranker
 from orchestrator.ports.retriever import Retriever
 from orchestrator.ports.rewriter import Conversant, Rewriter
 from orchestrator.ports.verifier import Verifier
-from orchestrator.settings import STAGES, Settings
+from orchestrator.settings import Settings
 from orchestrator.settings.changing import changed
-from orchestrator.settings.explain import did_you_mean
-from orchestrator.settings.options import ExtractiveGeneratorOptions, TantivyOptions
+from orchestrator.settings.options import ExtractiveGeneratorOptions
+from orchestrator.settings.requiring import require
 from orchestrator.telemetry.metrics import Metrics
 from orchestrator.telemetry.timed import TimedRetriever, TimedVerifier
 
@@ -99,7 +98,7 @@ class Assembly:
         self._backends = backends
         self._catalog = catalog
         self._metrics = metrics
-        self._pipelines: dict[tuple[Shelf, int], Pipeline] = {}
+        self._pipelines: dict[tuple[Shelf, int, str], Pipeline] = {}
         self.library: Library
 
     def remembering(self) -> Assembly:
@@ -113,51 +112,9 @@ class Assembly:
         return other
 
     def check(self, config: WorkspaceConfig) -> WorkspaceConfig:
-        """The configuration itself, if every backend that it names is there.
-
-        Raises:
-            Rejected: naming the first that is not, and what was probably meant.
-        """
-        for stage in STAGES:
-            name, known = getattr(config, stage), self._settings.named(stage)
-            if name not in known:
-                raise Rejected(
-                    f"there is no {stage} named '{name}'{did_you_mean(name, known)}",
-                    code="unknown_backend",
-                    field=f"config.{stage}",
-                )
-        if config.understanding.spelling:
-            self._check_spelling(config)
-        _check_prompting(config.prompting)
-        if config.understanding.rewrites and config.generator not in self._backends.rewriters:
-            raise Rejected(
-                f"generator '{config.generator}' is no language model: it can neither paraphrase "
-                "a question nor imagine its answer",
-                code="no_rewriter",
-                field="config.understanding",
-            )
-        for name in self._verifying(config):
-            if name not in self._backends.models:
-                raise Rejected(
-                    f"generator '{name}' is no language model: it cannot verify a sentence",
-                    code="no_verifier",
-                    field="config.grounding",
-                )
+        """The configuration itself; raises what `require` does."""
+        require(config, self._settings)
         return config
-
-    def _verifying(self, config: WorkspaceConfig) -> Sequence[str]:
-        """The generators that are to verify answers."""
-        if config.grounding.verifier != "model":
-            return ()
-        return config.grounding.models or (config.generator,)
-
-    def _check_spelling(self, config: WorkspaceConfig) -> None:
-        if not isinstance(self._settings.named("keywords")[config.keywords], TantivyOptions):
-            raise Rejected(
-                f"keywords '{config.keywords}' cannot find words by their spelling: use tantivy",
-                code="no_speller",
-                field="config.understanding.spelling",
-            )
 
     def embedder(self, config: WorkspaceConfig) -> Embedder:
         """The embedder that the configuration names; raises what `check` does."""
@@ -236,14 +193,18 @@ class Assembly:
             found,
             how,
             spelling if how.spelling else None,
-            self._backends.rewriters[config.generator] if how.rewrites else None,
+            self._backends.rewriters[config.rewriter] if how.rewrites else None,
         )
         return TimedRetriever(asked, self._metrics.stage_seconds)
 
     def pipeline(self, moment: Moment) -> Pipeline:
-        """The pipeline of the workspace's configuration as of the moment."""
-        key = (moment.shelf, moment.workspace.config_version)
-        if moment.workspace.config_version == TRIED:
+        """The pipeline of the workspace's configuration as of the moment.
+
+        There is one for each generator that answers under the same version, as requests may choose.
+        """
+        workspace = moment.workspace
+        key = (moment.shelf, workspace.config_version, workspace.config.generator)
+        if workspace.config_version == TRIED:
             return self._assembled(moment)
         found = self._pipelines.get(key)
         if found is None:
@@ -273,6 +234,7 @@ class Assembly:
                 retriever=self._settings.named("retriever")[config.retriever].kind,
                 reranker=reranking.kind,
                 generator=self._settings.named("generator")[config.generator].kind,
+                model=config.generator,
                 fingerprint=self._settings.fingerprint,
             ),
             library=self.library,
@@ -289,7 +251,7 @@ class Assembly:
             rerank_depth=getattr(reranking, "depth", 0),
             packer=Packer(self._backends.measured.get(config.generator)),
             follow_ups=FollowUps(
-                config.conversing, self._backends.conversants.get(config.generator)
+                config.conversing, self._backends.conversants.get(config.rewriter)
             ),
         )
 
@@ -300,8 +262,9 @@ class Assembly:
             case "embedding":
                 return EmbeddingVerifier(self.embedder(config))
             case "model":
-                models = [self._backends.models[name] for name in self._verifying(config)]
-                return AgreementVerifier([ModelVerifier(one) for one in models])
+                names = config.grounding.models or (config.generator,)
+                judges = [ModelVerifier(self._backends.models[name]) for name in names]
+                return AgreementVerifier(judges)
         assert_never(config.grounding.verifier)
 
     def _fitted(self, config: WorkspaceConfig) -> bool:
@@ -325,16 +288,6 @@ class Assembly:
         if margin is None or self._settings.named("reranker")[config.reranker].kind == "none":
             return inner
         return ConditionalReranker(inner, margin=margin, skipped=self._metrics.rerank_skipped.inc)
-
-
-def _check_prompting(how: Prompting) -> None:
-    if missing := prompts().missing(how):
-        known = [str(one) for one in prompts() if one.refusal]
-        raise Rejected(
-            f"there is no prompt '{missing[0]}'{did_you_mean(missing[0], known)}",
-            code="unknown_prompt",
-            field="config.prompting",
-        )
 
 
 async def _near(

@@ -1,7 +1,7 @@
 """Opening backends: options of one `kind` to one open adapter.
 
-Together with `wiring`, the only place that chooses. Each adapter is imported inside its branch, so
-that a deployment loads only what it uses.
+Generators are in `generators`. Together with `wiring`, these are the only places that choose. Each
+adapter is imported inside its branch, so that a deployment loads only what it uses.
 """
 
 from __future__ import annotations
@@ -10,37 +10,22 @@ from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, assert_never
 
-from pydantic import SecretStr
-
-from orchestrator.answering.generating import ModelGenerator
-from orchestrator.answering.prompts import prompts
-from orchestrator.domain.errors import Misconfigured
 from orchestrator.ports.archives import Archives
 from orchestrator.ports.blobs import BlobStore
 from orchestrator.ports.cache import Cache
 from orchestrator.ports.embedder import Embedder
-from orchestrator.ports.generator import Generator
 from orchestrator.ports.indexes import KeywordStore, VectorStore
 from orchestrator.ports.keeping import Keeper
-from orchestrator.ports.language import LanguageModel
 from orchestrator.ports.queue import Queue
 from orchestrator.ports.reranker import Reranker
 from orchestrator.ports.scanner import Scanner
 from orchestrator.settings import Settings, options
-from orchestrator.settings.explain import did_you_mean
 from orchestrator.settings.extras import extra as _extra
 
 if TYPE_CHECKING:
     from adapters.catalog.database import Database
     from adapters.embedder.openai import Model
-    from adapters.generator.counting import Counter
-    from adapters.generator.openai import Served
-    from adapters.generator.triton import Deployed
-    from adapters.generator.waiting import Patience
     from adapters.milvus import Milvus
-
-MOCK_DIGEST = "mock-"
-"""How the digests of mock embedders begin."""
 
 # ruff: noqa: PLC0415  # imports belong in the branches here, see above
 
@@ -62,7 +47,9 @@ async def open_cache(chosen: options.CacheOptions, stack: AsyncExitStack) -> Cac
 
             url = str(chosen.url.get_secret_value())
             redis = await stack.enter_async_context(
-                open_redis(url, password=_revealed(chosen.password), timeout_s=chosen.timeout_s)
+                open_redis(
+                    url, password=options.revealed(chosen.password), timeout_s=chosen.timeout_s
+                )
             )
             near = MemoryCache(entries=chosen.entries, ttl_s=chosen.ttl_s)
             return RedisCache(redis, near=near, ttl_s=chosen.ttl_s)
@@ -100,7 +87,7 @@ async def open_embedder(
                 open_openai(
                     _served(chosen),
                     base_url=str(chosen.base_url),
-                    api_key=_revealed(chosen.api_key),
+                    api_key=options.revealed(chosen.api_key),
                     organization=chosen.organization,
                     project=chosen.project,
                     timeout_s=chosen.timeout_s,
@@ -179,8 +166,8 @@ async def open_blobs(
                     prefix=f"{chosen.prefix}{folder}/",
                     endpoint_url=str(chosen.endpoint_url) if chosen.endpoint_url else None,
                     region=chosen.region,
-                    access_key=_revealed(chosen.access_key),
-                    secret_key=_revealed(chosen.secret_key),
+                    access_key=options.revealed(chosen.access_key),
+                    secret_key=options.revealed(chosen.secret_key),
                     timeout_s=chosen.timeout_s,
                 )
             )
@@ -329,171 +316,13 @@ async def open_reranker(chosen: options.RerankerOptions, stack: AsyncExitStack) 
                 open_remote(
                     str(chosen.base_url),
                     model=chosen.model,
-                    api_key=_revealed(chosen.api_key),
+                    api_key=options.revealed(chosen.api_key),
                     shape=chosen.shape,
                     logits=chosen.logits,
                     timeout_s=chosen.timeout_s,
                 )
             )
     assert_never(chosen)
-
-
-def open_generator(
-    chosen: options.GeneratorOptions,
-    embedders: Mapping[str, Embedder],
-    model: LanguageModel | None = None,
-) -> Generator:
-    """A generator; it may use an embedder, or asks the language model, that is open already.
-
-    Raises:
-        Misconfigured: when it names an embedder that there is not.
-    """
-    match chosen:
-        case options.MockGeneratorOptions():
-            from adapters.generator.mock import MockGenerator
-
-            return MockGenerator()
-        case options.ExtractiveGeneratorOptions():
-            from adapters.generator.extractive import ExtractiveGenerator
-
-            if chosen.embedder is not None and chosen.embedder not in embedders:
-                raise Misconfigured(
-                    f"the extractive generator names embedder '{chosen.embedder}'"
-                    f"{did_you_mean(chosen.embedder, embedders)}"
-                )
-            embedder = embedders[chosen.embedder] if chosen.embedder else None
-            if embedder and embedder.digest.startswith(MOCK_DIGEST):
-                embedder = None  # its vectors say nothing of meaning: only words count then
-            return ExtractiveGenerator(
-                words=chosen.words,
-                sentences=chosen.sentences,
-                evidence=chosen.evidence,
-                embedder=embedder,
-            )
-        case (
-            options.OpenAIGeneratorOptions()
-            | options.VllmGeneratorOptions()
-            | options.TritonGeneratorOptions()
-            | options.LiteLLMGeneratorOptions()
-        ):
-            assert model is not None
-            return ModelGenerator(
-                model, prompts(), max_tokens=chosen.max_tokens, temperature=chosen.temperature
-            )
-    assert_never(chosen)
-
-
-async def open_language_model(
-    chosen: options.LanguageOptions, stack: AsyncExitStack
-) -> LanguageModel:
-    """A language model; no server is asked until it is used.
-
-    Raises:
-        Misconfigured: when its library is missing, or its tokenizer cannot be read.
-    """
-    match chosen:
-        case options.OpenAIGeneratorOptions():
-            with _extra("openai"):
-                from adapters.generator.openai import open_openai
-
-            return await stack.enter_async_context(
-                open_openai(
-                    _spoken(chosen, chosen.limit_field),
-                    base_url=str(chosen.base_url),
-                    api_key=_revealed(chosen.api_key),
-                    organization=chosen.organization,
-                    project=chosen.project,
-                    headers=_headers(chosen),
-                )
-            )
-        case options.VllmGeneratorOptions():
-            with _extra("openai"):
-                from adapters.generator.vllm import open_vllm
-
-            return await stack.enter_async_context(
-                open_vllm(
-                    _spoken(chosen),
-                    base_url=str(chosen.base_url),
-                    api_key=_revealed(chosen.api_key),
-                    headers=_headers(chosen),
-                    exact=chosen.tokenizer is None,
-                )
-            )
-        case options.TritonGeneratorOptions():
-            from adapters.generator.triton import open_triton
-
-            return await stack.enter_async_context(
-                open_triton(
-                    _deployed(chosen),
-                    base_url=str(chosen.base_url),
-                    api_key=_revealed(chosen.api_key),
-                    headers=_headers(chosen),
-                )
-            )
-        case options.LiteLLMGeneratorOptions():
-            with _extra("litellm"):
-                from adapters.generator.litellm import LiteLLMModel, Provided
-
-            return LiteLLMModel(
-                Provided(
-                    name=chosen.model,
-                    window=chosen.window,
-                    counter=_counter(chosen),
-                    patience=_patience(chosen),
-                    base_url=str(chosen.base_url) if chosen.base_url else None,
-                    api_key=_revealed(chosen.api_key),
-                    headers=_headers(chosen),
-                    extra=chosen.extra,
-                )
-            )
-    assert_never(chosen)
-
-
-def _spoken(
-    chosen: options.OpenAIGeneratorOptions | options.VllmGeneratorOptions,
-    limit_field: str = "max_tokens",
-) -> Served:
-    from adapters.generator.openai import Served
-
-    return Served(
-        name=chosen.model or "",
-        window=chosen.window or 0,
-        counter=_counter(chosen),
-        patience=_patience(chosen),
-        limit_field=limit_field,
-        extra=chosen.extra,
-    )
-
-
-def _deployed(chosen: options.TritonGeneratorOptions) -> Deployed:
-    from adapters.generator.triton import TENSORS, Deployed
-
-    renamed = {str(use): name for use, name in chosen.tensors.items()}
-    return Deployed(
-        name=chosen.model,
-        window=chosen.window,
-        counter=_counter(chosen),
-        patience=_patience(chosen),
-        backend=chosen.backend,
-        tensors={**TENSORS[chosen.backend], **renamed},
-        template=chosen.template,
-    )
-
-
-def _counter(chosen: options.ModelOptions) -> Counter:
-    from adapters.generator.counting import guessed, read_counter
-
-    return read_counter(chosen.tokenizer) if chosen.tokenizer else guessed
-
-
-def _patience(chosen: options.ModelOptions) -> Patience:
-    from adapters.generator.waiting import Patience
-
-    return Patience(chosen.connect_s, chosen.first_token_s, chosen.idle_s)
-
-
-def _headers(chosen: options.ModelOptions) -> Mapping[str, str]:
-    return {name: value.get_secret_value() for name, value in chosen.headers.items()}
 
 
 def archives(settings: Settings) -> Sequence[Archives]:
@@ -549,7 +378,7 @@ def _milvus(chosen: options.MilvusOptions, stack: AsyncExitStack) -> Milvus:
     with _extra("milvus"):
         from adapters.milvus import Access, Milvus
 
-    token = _revealed(chosen.token) or ""
+    token = options.revealed(chosen.token) or ""
     milvus = Milvus(Access(chosen.uri, token, chosen.database, timeout_s=chosen.timeout_s))
     stack.push_async_callback(milvus.close)
     return milvus
@@ -562,11 +391,7 @@ def _kafka(chosen: options.KafkaQueueOptions) -> Mapping[str, str]:
         "security.protocol": chosen.security,
         "sasl.mechanism": chosen.mechanism if chosen.security.startswith("sasl") else None,
         "sasl.username": chosen.username,
-        "sasl.password": _revealed(chosen.password),
+        "sasl.password": options.revealed(chosen.password),
         "ssl.ca.location": str(chosen.ca_file) if chosen.ca_file else None,
     }
     return {name: value for name, value in given.items() if value is not None}
-
-
-def _revealed(secret: SecretStr | None) -> str | None:
-    return secret.get_secret_value() if secret else None

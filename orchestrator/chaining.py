@@ -11,7 +11,7 @@ from orchestrator.domain.answers import Usage
 from orchestrator.domain.errors import Misconfigured
 from orchestrator.ports.generator import Generator
 from orchestrator.ports.health import Pingable
-from orchestrator.ports.language import LanguageModel
+from orchestrator.ports.language import LanguageModel, Purpose
 from orchestrator.resilience.accounting import Accounted
 from orchestrator.resilience.attempts import Retried
 from orchestrator.resilience.breaker import Breaker, Guarded
@@ -134,9 +134,9 @@ def _chain(name: str, chosen: Mapping[str, Any]) -> tuple[str, ...]:
     return names
 
 
-def _count(metrics: Metrics, usage: Usage) -> None:
+def _count(metrics: Metrics, usage: Usage, purpose: Purpose) -> None:
     tokens = metrics.generation_tokens
-    tokens.labels(usage.model, "prompt").inc(usage.prompt_tokens)
-    tokens.labels(usage.model, "completion").inc(usage.completion_tokens)
+    tokens.labels(usage.model, "prompt", purpose).inc(usage.prompt_tokens)
+    tokens.labels(usage.model, "completion", purpose).inc(usage.completion_tokens)
     if usage.cost is not None:
-        metrics.generation_cost.labels(usage.model).inc(usage.cost)
+        metrics.generation_cost.labels(usage.model, purpose).inc(usage.cost)

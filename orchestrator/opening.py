@@ -23,6 +23,7 @@ from orchestrator import backends
 from orchestrator.assembly import Backends
 from orchestrator.chaining import Pulse, chained, resilient
 from orchestrator.domain.errors import Misconfigured
+from orchestrator.generators import open_generator, open_language_model
 from orchestrator.ports.blobs import BlobStore
 from orchestrator.ports.catalog import Catalog
 from orchestrator.ports.embedder import Embedder
@@ -156,14 +157,14 @@ async def _open_backends(settings: Settings, stack: AsyncExitStack, metrics: Met
         for name, chosen in settings.named("embedder").items()
     }
     guarded = {
-        name: resilient(await backends.open_language_model(chosen, stack), name, chosen, metrics)
+        name: resilient(await open_language_model(chosen, stack), name, chosen, metrics)
         for name, chosen in settings.named("generator").items()
         if isinstance(chosen, options.LanguageOptions)
     }
     models = {name: model for name, (model, _) in guarded.items()}
     pulses = {name: pulse for name, (_, pulse) in guarded.items()}
     generators = {
-        name: backends.open_generator(chosen, embedders, models.get(name))
+        name: open_generator(chosen, embedders, models.get(name))
         for name, chosen in settings.named("generator").items()
     }
     return Backends(
@@ -213,7 +214,7 @@ def _chained(
     metrics: Metrics,
 ) -> Mapping[str, Generator]:
     quoting = options.ExtractiveGeneratorOptions(kind="extractive")
-    last = Link("extractive", quoting.kind, backends.open_generator(quoting, embedders))
+    last = Link("extractive", quoting.kind, open_generator(quoting, embedders))
     return chained(settings.named("generator"), generators, pulses, last, metrics)
 
 

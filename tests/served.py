@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from orchestrator import backends
 from orchestrator.contracts.language import SECRET
+from orchestrator.generators import open_language_model
 from orchestrator.ports.language import LanguageModel
 from orchestrator.settings import load
 from tests.builders import free_port
@@ -34,7 +34,7 @@ def opener(server: Completions, stack: AsyncExitStack) -> Opening:
         patient = {"max_tokens": 100, "first_token_s": 60, "idle_s": 60}
         chosen = {"base_url": f"{server.url}{path}", **chosen}
         settings = load(profile="mock", generator={**OFFERED[kind], **patient, **chosen})
-        return await backends.open_language_model(settings.generator, stack)
+        return await open_language_model(settings.generator, stack)
 
     return opening
 

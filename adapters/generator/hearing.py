@@ -5,19 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
-from typing import Final, Literal, TypeAlias
+from typing import Final, TypeAlias
 
 import httpx
 
 from adapters.generator.events import Events
 from adapters.generator.waiting import Waiting
-from orchestrator.domain.answers import Usage
+from orchestrator.domain.answers import FinishReason, Usage
 from orchestrator.domain.errors import Unavailable
 from orchestrator.ports.language import Completion, Finish
 
 Count: TypeAlias = Callable[[Sequence[str]], Awaitable[Sequence[int]]]
-Reason: TypeAlias = Literal["stop", "length", "filtered"]
-REASONS: Final[dict[str, Reason]] = {
+REASONS: Final[dict[str, FinishReason]] = {
     "stop": "stop",
     "eos": "stop",
     "eos_token": "stop",
@@ -26,7 +25,7 @@ REASONS: Final[dict[str, Reason]] = {
     "length": "length",
     "max_tokens": "length",
     "model_length": "length",
-    "content_filter": "filtered",
+    "content_filter": "content_filter",
 }
 DRAIN_S: Final = 0.1
 """For a response to end after its last event; only then is its connection used again."""
@@ -37,7 +36,7 @@ class Hearing:
 
     def __init__(self, server: str) -> None:
         self.server = server
-        self.reason: Reason | None = None
+        self.reason: FinishReason | None = None
         self.usage: Usage | None = None
         self._texts: list[str] = []
 

@@ -79,7 +79,7 @@ class LiteLLMModel:
                 if not hearing.said:
                     raise Unavailable(self._server, chat.NONE)  # litellm makes up an end for it
         except Filtered:
-            hearing.reason = "filtered"
+            hearing.reason = "content_filter"
         yield await hearing.finish(asked, self.count)
 
     def _asked(self, asked: Completion) -> dict[str, Any]:

@@ -70,7 +70,7 @@ class OpenAIModel:
                     async for piece in await stack.enter_async_context(aclosing(told)):
                         yield piece
         except Filtered:
-            hearing.reason = "filtered"
+            hearing.reason = "content_filter"
         yield await hearing.finish(asked, self._counts)
 
     @asynccontextmanager

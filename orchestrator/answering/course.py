@@ -20,11 +20,15 @@ from orchestrator.ports.cache import CacheKey
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What answers, for `meta`; `fingerprint` identifies all the settings behind the names."""
+    """What answers, for `meta`; `fingerprint` identifies all the settings behind the names.
+
+    `generator` is a kind, and `model` its name in the settings.
+    """
 
     retriever: str
     reranker: str
     generator: str
+    model: str
     fingerprint: str
 
 
@@ -50,6 +54,7 @@ class Course:
         parts = (
             self._names.fingerprint,
             self._moment.workspace.config_version,
+            self._names.model,
             self._query.text.casefold(),
             self._query.top_k,
             sorted(scope.principal.groups),
@@ -110,6 +115,8 @@ class Course:
             retriever=self._names.retriever,
             reranker=self._names.reranker,
             generator=checked.outcome.generator or self._names.generator,
+            model=checked.outcome.model or self._names.model,
+            finish_reason=checked.outcome.finish_reason,
             usage=checked.outcome.usage,
             skipped=tuple(self._skipped),
             revision=self._moment.revision,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Final, Literal
 
@@ -11,7 +11,7 @@ from orchestrator.answering.delimiting import delimited, fresh_boundary, passage
 from orchestrator.answering.prompts import Prompt, Prompts
 from orchestrator.answering.refusing import RefusalWatch
 from orchestrator.answering.rewriting import ModelRewriter
-from orchestrator.domain.answers import Outcome, Query, Token
+from orchestrator.domain.answers import FinishReason, Outcome, Query, Token
 from orchestrator.domain.errors import Exhausted, Misconfigured, TimedOut, Unavailable
 from orchestrator.domain.passages import Passage
 from orchestrator.ports.language import Completion, Finish, LanguageModel, Message
@@ -24,7 +24,11 @@ UNCOUNTED: Final = (Unavailable, Exhausted, TimedOut, Misconfigured, TimeoutErro
 """Where another generator may still answer, packing must not be what fails."""
 BYTES: Final = 2
 """Hardly a text has more tokens than half its bytes: so many are taken where none are counted."""
-_DEGRADED: Final = {"stop": (), "length": ("answer_cut_short",), "filtered": ("answer_filtered",)}
+_DEGRADED: Final[Mapping[FinishReason, tuple[str, ...]]] = {
+    "stop": (),
+    "length": ("answer_cut_short",),
+    "content_filter": ("answer_filtered",),
+}
 
 
 class ModelGenerator:
@@ -85,6 +89,7 @@ class ModelGenerator:
             answerable=spoken and not watch.refused,
             usage=finish.usage,
             degraded=_DEGRADED[finish.reason],
+            finish_reason=finish.reason,
             prompt=str(prompt),
         )
 

@@ -10,12 +10,21 @@ from typing import Final
 from orchestrator.answering.delimiting import delimited, fresh_boundary
 from orchestrator.answering.prompts import Prompts
 from orchestrator.domain.answers import MAX_QUERY_CHARACTERS, Query
+from orchestrator.domain.errors import (
+    Exhausted,
+    Misconfigured,
+    TimedOut,
+    TooLarge,
+    Unavailable,
+)
 from orchestrator.domain.text import without_markers
 from orchestrator.ports.language import Completion, LanguageModel
 
 LINE_TOKENS: Final = 96
 """A wording is at most so long."""
 PASSAGE_TOKENS: Final = 256
+UNWRITTEN: Final = (Unavailable, Exhausted, TimedOut, TooLarge, Misconfigured)
+"""What a model may fail by: a question is answered without its words, too."""
 _MARK: Final = re.compile(r"\A\s*(?:[-*•]|\d{1,2}[.):])\s+")
 
 
@@ -70,6 +79,7 @@ class ModelRewriter:
             name: text if name == "count" else delimited(name, text, boundary)
             for name, text in values.items()
         }
-        asked = Completion(prompt.messages(boundary=boundary, **blocks), max_tokens)
+        messages = prompt.messages(boundary=boundary, **blocks)
+        asked = Completion(messages, max_tokens, purpose="rewrite")
         async with aclosing(self._model.stream(asked)) as pieces:
             return "".join([piece async for piece in pieces if isinstance(piece, str)]).strip()

@@ -68,6 +68,8 @@ class Answering:
         """Answer a question as events; raises what `Pipeline.stream` raises, and `NotFound`."""
         query = query.understood()
         moment, talk = await self._begun(query)
+        if query.model:
+            moment = _chosen(moment, query.model)
         if talk:
             query = replace(query, history=talk.history)
         pinned = _pinned(query, moment)
@@ -153,6 +155,10 @@ class Answering:
 def _pinned(query: Query, moment: Moment) -> Query:
     query = query.at(moment.revision)
     return replace(query, prompting=moment.workspace.config.prompting)
+
+
+def _chosen(moment: Moment, model: str) -> Moment:
+    return replace(moment, workspace=moment.workspace.answering_with(model))
 
 
 def _tried(moment: Moment, trial: Trial) -> Moment:

@@ -92,7 +92,8 @@ class ModelVerifier:
     async def _asked(self, claim: Claim) -> float:
         if not claim.passages:
             return 0.0
-        asked = Completion((Message("system", _SYSTEM), _told(claim)), TOKENS, schema=_SCHEMA)
+        messages = (Message("system", _SYSTEM), _told(claim))
+        asked = Completion(messages, TOKENS, schema=_SCHEMA, purpose="verify")
         text = ""
         async with self._limit, aclosing(self._model.stream(asked)) as pieces:
             async for piece in pieces:

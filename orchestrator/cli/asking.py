@@ -20,9 +20,9 @@ from orchestrator.wiring import open_application
 SNIPPET = 160
 
 
-async def ask(question: str, workspace: str, top_k: int, json: bool) -> Exit:
+async def ask(question: str, workspace: str, top_k: int, model: str, json: bool) -> Exit:
     """Stream the answer, then show what it cites."""
-    asked = Query(query_text(question), Scope(workspace), top_k)
+    asked = Query(query_text(question), Scope(workspace), top_k, model=model)
     logs.set_up("warning", json=False)
     answer: Answer | None = None
     async with open_application(load(), writes=False) as application:

@@ -167,12 +167,15 @@ def ask(
     question: Word,
     workspace: InWorkspace = DEFAULT_WORKSPACE,
     top_k: Annotated[int, typer.Option(min=1, max=100, help="Passages to answer from.")] = 5,
+    model: Annotated[
+        str, typer.Option(help="Who answers, of the workspace's models; else its generator.")
+    ] = "",
     json: Json = False,
 ) -> None:
     """Ask a question; the answer streams, its sources follow."""
     from orchestrator.cli.asking import ask as run_ask
 
-    raise typer.Exit(run(run_ask(question, workspace, top_k, json)))
+    raise typer.Exit(run(run_ask(question, workspace, top_k, model, json)))
 
 
 @app.command()

@@ -16,6 +16,8 @@ from orchestrator.domain.workspaces import Prompting
 
 MAX_QUERY_CHARACTERS: Final = 4_000
 MAX_TOP_K: Final = 100
+FinishReason: TypeAlias = Literal["stop", "length", "content_filter"]
+"""Why a model's answer ended: by itself, at the limit of its length, or by its server's filter."""
 NOT_FOUND: Final = "The documents do not say."
 """What is said instead of an answer."""
 
@@ -34,7 +36,8 @@ class Query:
 
     Keyword search looks for `synonyms` too; a positive `lean` speaks for it, a negative one for
     vectors. With `explain`, retrieval keeps what an explanation is made of. A language model is
-    told what `prompting` says. `history` is what was said before, oldest first: by it, and before
+    told what `prompting` says. `model` names the generator that is to answer, the workspace's own
+    where it is empty. `history` is what was said before, oldest first: by it, and before
     anything else, `text` is made to stand alone. A `session` keeps the question and its answer,
     and is the history.
     """
@@ -48,6 +51,7 @@ class Query:
     prompting: Prompting = field(default_factory=Prompting)
     history: tuple[Turn, ...] = ()
     session: str = ""
+    model: str = ""
 
     def understood(self) -> Query:
         """The question as every later stage sees it: Unicode-normalised, spaces collapsed."""
@@ -126,7 +130,9 @@ class Packing:
 class Meta:
     """How an answer came to be; times are in milliseconds.
 
-    `degraded` names what was missing, and `skipped` what there was no need of. A `prompt` and
+    `degraded` names what was missing, and `skipped` what there was no need of. `generator` is the
+    kind that answered, and `model` its name in the settings; `finish_reason` is why a language
+    model's answer ended, and `stop` of any other. A `prompt` and
     `packing` there are where the generator is a language model. `confidence` is
     how likely the answer is right, where that was measured for what made it.
     """
@@ -139,6 +145,8 @@ class Meta:
     retriever: str = ""
     reranker: str = ""
     generator: str = ""
+    model: str = ""
+    finish_reason: FinishReason = "stop"
     usage: Usage = Usage()
     skipped: tuple[str, ...] = ()
     revision: int = 0
@@ -178,16 +186,18 @@ class Token:
 class Outcome:
     """A generator's last word: whether the passages answered, the cost, and what it did without.
 
-    `generator` is the kind that answered, where another was asked first; `prompt` names what a
-    language model was told, such as `answer/v1.en`. `evidence` is
-    its own estimate, in [0, 1], that they do, if it makes one.
+    `generator` is the kind that answered, and `model` its name, where another was asked first;
+    `prompt` names what a language model was told, such as `answer/v1.en`, and `finish_reason` is
+    why it ended. `evidence` is its own estimate, in [0, 1], that they do, if it makes one.
     """
 
     answerable: bool
     usage: Usage = Usage()
     degraded: tuple[str, ...] = ()
     generator: str = ""
+    model: str = ""
     prompt: str = ""
+    finish_reason: FinishReason = "stop"
     evidence: float | None = None
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Literal
 
-from orchestrator.domain.errors import Rejected
+from orchestrator.domain.errors import NotFound, Rejected
 from orchestrator.domain.grounding import Policy
 
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?")
@@ -232,6 +232,25 @@ class Grounding:
 
 
 @dataclass(frozen=True, slots=True)
+class Models:
+    """Which generators of the settings a question may choose, and which one rewrites.
+
+    One of `allowed` answers instead of the workspace's own `generator` where a request names it.
+    `rewriting` names the language model that paraphrases questions, imagines answers, makes
+    follow-ups whole and sums up what was said; without it, whichever answers does that too.
+    """
+
+    __pydantic_config__ = _STRICT
+
+    allowed: tuple[str, ...] = ()
+    rewriting: str | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.allowed) > 100:
+            raise ValueError("at most 100 models are allowed")
+
+
+@dataclass(frozen=True, slots=True)
 class Footing:
     """What a workspace's chunks and indexes stand on: what a re-indexing changes."""
 
@@ -264,6 +283,7 @@ class WorkspaceConfig:
     prompting: Prompting = Prompting()
     grounding: Grounding = Grounding()
     conversing: Conversing = Conversing()
+    models: Models = Models()
     depth: int = 100
     generation: int = 1
 
@@ -272,6 +292,16 @@ class WorkspaceConfig:
             raise ValueError(
                 f"depth is 1 to 1000 candidates a side, and generation 1 to {GENERATIONS:,}"
             )
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The generators that may answer: the workspace's own first."""
+        return tuple(dict.fromkeys((self.generator, *self.models.allowed)))
+
+    @property
+    def rewriter(self) -> str:
+        """The generator that rewrites questions, where a language model does."""
+        return self.models.rewriting or self.generator
 
     @property
     def footing(self) -> Footing:
@@ -308,6 +338,21 @@ class Workspace:
     config: WorkspaceConfig
     config_version: int
     created_at: datetime
+
+    def answering_with(self, model: str) -> Workspace:
+        """The workspace, answering with the generator of that name.
+
+        Raises:
+            NotFound: when its configuration does not allow that, whether there is one or not.
+        """
+        if model not in self.config.choices:
+            raise NotFound(
+                f"workspace '{self.name}' has no model {model[:80]!r}: there are "
+                f"{', '.join(repr(one) for one in self.config.choices)}",
+                code="unknown_model",
+                field="model",
+            )
+        return replace(self, config=replace(self.config, generator=model))
 
 
 def workspace_name(raw: str) -> str:

@@ -21,7 +21,7 @@ from orchestrator.domain.context import trace_id
 from orchestrator.domain.errors import RagError
 from orchestrator.domain.identity import ANONYMOUS
 from orchestrator.http.problems import invalid_request, problem_of, unexpected
-from orchestrator.http.schemas import Asking, SearchHit
+from orchestrator.http.schemas import Asking, Question, SearchHit
 from orchestrator.http.streaming import limited
 from orchestrator.telemetry.counting import count_answer, count_search
 from orchestrator.wiring import Application
@@ -89,7 +89,7 @@ async def _search(app: Application, body: SearchInput) -> Mapping[str, Any]:
     ).model_dump(mode="json")
 
 
-async def _ask(app: Application, body: Asking) -> Mapping[str, Any]:
+async def _ask(app: Application, body: Question) -> Mapping[str, Any]:
     began = time.perf_counter()
     query = body.as_query(ANONYMOUS)
     answer = await limited(app, app.answering.answer(query))
@@ -112,7 +112,7 @@ TOOLS: Final = {
             "ask",
             "Answer a question from documents, with citations and sources; `answerable` is false "
             "where they do not say.",
-            Asking,
+            Question,
             _ANSWER.json_schema(mode="serialization"),
             _ask,
         ),

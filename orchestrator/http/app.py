@@ -32,6 +32,7 @@ from orchestrator.http import (
     workspaces,
 )
 from orchestrator.http.middleware import BodyLimitMiddleware, TraceMiddleware
+from orchestrator.http.sockets import Sockets
 from orchestrator.indexing.library import Library
 from orchestrator.settings import Settings
 from orchestrator.settings.extras import extra
@@ -59,6 +60,7 @@ def create_app(settings: Settings, metrics: Metrics | None = None) -> FastAPI:
         lifespan=partial(_lifespan, settings, measured),
         telemetry={"tracing": False, "metrics": False, "logs": False},  # `telemetry` does that
     )
+    app.state.sockets = Sockets(settings.http, measured.open_sockets)
     _add_routes(app)
     _add_tools(app, settings)
     problems.install(app, measured.errors)

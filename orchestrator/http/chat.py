@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import Mapping
-from contextlib import aclosing, suppress
+from contextlib import ExitStack, aclosing, suppress
 from dataclasses import replace
 from typing import Annotated, Any, Final, Literal
 
@@ -15,11 +15,12 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapte
 
 from orchestrator.domain.answers import Answer, Done, Query, Sources, Token, Turn
 from orchestrator.domain.context import begin_trace
-from orchestrator.domain.errors import Conflict, Forbidden, RagError
+from orchestrator.domain.errors import Conflict, Exhausted, Forbidden, RagError
 from orchestrator.domain.identity import Principal
+from orchestrator.http import schemas
 from orchestrator.http.dependencies import application, caller
 from orchestrator.http.problems import invalid_request, problem, problem_of, respond, unexpected
-from orchestrator.http.schemas import Asking
+from orchestrator.http.sockets import Sockets
 from orchestrator.http.streaming import SLOWNESS, Failure, Told, told
 from orchestrator.wiring import Application
 
@@ -31,7 +32,8 @@ _SOURCES: Final = TypeAdapter(Sources)
 
 NORMAL: Final = 1000
 UNSUPPORTED: Final = 1003
-"""Why a socket is closed (RFC 6455, 7.4.1)."""
+TRY_AGAIN: Final = 1013
+"""Why a socket is closed (RFC 6455, 7.4.1, and IANA's registry of codes)."""
 
 Id = Annotated[str, StringConstraints(max_length=64)]
 
@@ -45,7 +47,7 @@ class Said(BaseModel):
     text: str
 
 
-class Question(Asking):
+class Question(schemas.Question):
     """A question; `id` stands in every event of its answer."""
 
     type: Literal["question"]
@@ -79,14 +81,23 @@ async def chat(socket: WebSocket) -> None:
         refused = Forbidden("pages of this origin may not connect", code="origin_refused")
         await socket.send_denial_response(respond(problem_of(refused)))
         return
-    await socket.accept()
-    with suppress(WebSocketDisconnect):
-        await Chat(socket, app).run()
+    with ExitStack() as held, suppress(WebSocketDisconnect):
+        try:
+            held.enter_context(_sockets(socket).holding(caller(socket)))
+        except Exhausted as error:
+            await Chat(socket, app).refuse(error)
+        else:
+            await Chat(socket, app).run()
 
 
 def _welcome(origin: str | None, origins: tuple[str, ...]) -> bool:
     """A browser names the page's origin; no other client needs one."""
     return origin is None or origin in origins or "*" in origins
+
+
+def _sockets(socket: WebSocket) -> Sockets:
+    opened: Sockets = socket.app.state.sockets
+    return opened
 
 
 class Chat:
@@ -101,12 +112,19 @@ class Chat:
         self._quiet_since = time.monotonic()
 
     async def run(self) -> None:
-        """Take messages until there are no more."""
+        """Open it, and take messages until there are no more."""
+        await self._socket.accept()
         try:
             while message := await self._next():
                 await self._take(message)
         finally:
             await self._stop()
+
+    async def refuse(self, error: Exhausted) -> None:
+        """Open it to say why no question is taken, and close it."""
+        await self._socket.accept()
+        await self._fail(problem_of(error))
+        await self._socket.close(TRY_AGAIN, "too many sockets: try again later")
 
     async def _next(self) -> Mapping[str, Any] | None:
         """The next message; none where the client has gone, or was idle for too long."""

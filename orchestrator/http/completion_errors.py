@@ -10,7 +10,7 @@ COMPLETION_PATHS: Final = ("/v1/chat/completions", "/v1/models")
 _STATUS: Final = {415: 400, 422: 400}
 """What those clients know by another status."""
 _FIELDS: Final = {"query": "messages", "workspace": "model"}
-_CODES: Final = {"unknown_workspace": "model_not_found"}
+_CODES: Final = {"unknown_workspace": "model_not_found", "unknown_model": "model_not_found"}
 
 
 def completion_status(problem: Mapping[str, Any]) -> int:

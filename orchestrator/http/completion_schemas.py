@@ -7,20 +7,38 @@ import time
 from collections.abc import Callable
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
 
-from orchestrator.domain.answers import MAX_TOP_K, Answer, Meta, Query, Source, Turn, query_text
+from orchestrator.domain.answers import (
+    MAX_TOP_K,
+    Answer,
+    FinishReason,
+    Meta,
+    Query,
+    Source,
+    Turn,
+    query_text,
+)
 from orchestrator.domain.context import trace_id
 from orchestrator.domain.errors import Rejected
 from orchestrator.domain.filters import parse_filter
 from orchestrator.domain.identity import Principal, Scope
-from orchestrator.http.schemas import Name
+from orchestrator.http.schemas import Keepable
 
 MAX_TURNS: Final = 100
 """So many messages before the question are passed on, the newest."""
 _MARKER: Final = re.compile(r"\[(\d{1,6})\]")
 _WEB: Final = ("http://", "https://")
 
+Chosen = Annotated[str, StringConstraints(pattern=r"^[^/]{1,64}(/.{1,64})?$"), Keepable]
+"""A workspace, and behind a slash, which no name of a workspace holds, one of its models."""
 Ignored = Annotated[Any, Field(None, description="Taken, and not used.")]
 
 
@@ -125,7 +143,9 @@ class CompletionRequest(Unused):
         },
     )
 
-    model: Name = Field(description="A workspace, by its name.")
+    model: Chosen = Field(
+        description="A workspace, by its name, or `WORKSPACE/MODEL`: one of the models it allows."
+    )
     messages: list[ChatMessage] = Field(
         min_length=1, description="Instructions of `system` and `developer` are not followed."
     )
@@ -153,10 +173,12 @@ class CompletionRequest(Unused):
             if one.text
         ]
         filters = parse_filter(self.filters) if self.filters is not None else None
+        workspace, _, model = self.model.partition("/")
         return Query(
             query_text(said[-1].text),
-            Scope(self.model, principal, filters),
+            Scope(workspace, principal, filters),
             self.top_k,
+            model=model,
             history=tuple(history[-MAX_TURNS:]),
         )
 
@@ -197,7 +219,7 @@ class Choice(BaseModel):
 
     index: int = 0
     message: AssistantMessage
-    finish_reason: Literal["stop"] = "stop"
+    finish_reason: FinishReason
     logprobs: None = None
 
 
@@ -250,14 +272,14 @@ class Completion(BaseModel):
             object="chat.completion",
             created=int(time.time()),
             model=model,
-            choices=[Choice(message=said)],
+            choices=[Choice(message=said, finish_reason=answer.meta.finish_reason)],
             usage=CompletionUsage.of(answer),
             rag=Rag.of(answer),
         )
 
 
 class Model(BaseModel):
-    """A workspace, as a model."""
+    """A workspace, or one of the models that it allows, as a model."""
 
     id: str
     object: Literal["model"] = "model"
@@ -266,7 +288,7 @@ class Model(BaseModel):
 
 
 class ModelList(BaseModel):
-    """Every workspace."""
+    """Every workspace, each followed by its models where a request may choose."""
 
     object: Literal["list"] = "list"
     data: list[Model]

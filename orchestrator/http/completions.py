@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
 from json.encoder import encode_basestring_ascii as quoted
 from typing import Any, Final
 
@@ -85,20 +86,32 @@ async def completions(body: CompletionRequest, request: Request) -> Response:
 
 @router.get("/models", summary="List workspaces, as models")
 async def models(app: App) -> ModelList:
-    """Every workspace that can be asked."""
-    return ModelList(data=[_model(one) for one in await app.catalog.workspaces.list()])
+    """Every workspace that can be asked, and as `WORKSPACE/MODEL` what it lets requests choose."""
+    found = await app.catalog.workspaces.list()
+    return ModelList(data=[one for workspace in found for one in _models(workspace)])
 
 
 @router.get(
     "/models/{name:path}", responses={404: _ERRORS[404]}, summary="Read a workspace, as a model"
 )
 async def model(app: App, name: str) -> Model:
-    """One workspace."""
-    return _model(await app.catalog.workspaces.get(name))
+    """One workspace, or one of its models."""
+    asked, slash, chosen = name.partition("/")
+    workspace = await app.catalog.workspaces.get(asked)
+    if slash:
+        workspace.answering_with(chosen)
+    return _model(workspace, name)
 
 
-def _model(workspace: Workspace) -> Model:
-    return Model(id=workspace.name, created=int(workspace.created_at.timestamp()))
+def _models(workspace: Workspace) -> Iterator[Model]:
+    yield _model(workspace, workspace.name)
+    if workspace.config.models.allowed:
+        for choice in workspace.config.choices:
+            yield _model(workspace, f"{workspace.name}/{choice}")
+
+
+def _model(workspace: Workspace, name: str) -> Model:
+    return Model(id=name, created=int(workspace.created_at.timestamp()))
 
 
 class Chunks:
@@ -132,7 +145,8 @@ class Chunks:
     def _last(self, done: Done) -> bytes:
         cited = [one.model_dump() for one in citations(done.answer)]
         rag = Rag.of(done.answer).model_dump(mode="json")
-        last = self._chunk({"annotations": cited} if cited else {}, finish="stop", rag=rag)
+        delta, why = {"annotations": cited} if cited else {}, done.answer.meta.finish_reason
+        last = self._chunk(delta, finish=why, rag=rag)
         if self._with_usage:
             usage = CompletionUsage.of(done.answer).model_dump()
             last += _data({**self._same, "choices": [], "usage": usage})

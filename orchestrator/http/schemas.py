@@ -80,8 +80,20 @@ class Asking(BaseModel):
         return Query(self.query, Scope(self.workspace, principal, filters), self.top_k)
 
 
-class QueryRequest(Asking):
-    """A question."""
+class Question(Asking):
+    """A question, whichever way it comes."""
+
+    model: Name | None = Field(
+        None, description="Who answers, of the workspace's models; by default, its generator."
+    )
+
+    def as_query(self, principal: Principal) -> Query:
+        """The domain's query, asked by the principal of the model."""
+        return replace(super().as_query(principal), model=self.model or "")
+
+
+class QueryRequest(Question):
+    """A question, to be answered at once or as events."""
 
     model_config = ConfigDict(
         extra="forbid",

@@ -6,9 +6,11 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias
 
-from orchestrator.domain.answers import Usage
+from orchestrator.domain.answers import FinishReason, Usage
 
 Role: TypeAlias = Literal["system", "user", "assistant"]
+Purpose: TypeAlias = Literal["answer", "rewrite", "verify"]
+"""What a completion is for: accounts tell them apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +33,17 @@ class Completion:
     temperature: float = 0.0
     stop: tuple[str, ...] = ()
     schema: Mapping[str, Any] | None = None
+    purpose: Purpose = "answer"
 
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """A model's last word: why it ended (`stop`, `length` or `filtered`), and what it cost.
+    """A model's last word: why it ended, and what it cost.
 
     Where the server tells no usage, tokens are counted as `LanguageModel.count` counts them.
     """
 
-    reason: Literal["stop", "length", "filtered"]
+    reason: FinishReason
     usage: Usage
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import aclosing
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 
 from orchestrator.domain.answers import Usage
-from orchestrator.ports.language import Completion, Finish, LanguageModel
+from orchestrator.ports.language import Completion, Finish, LanguageModel, Purpose
+from orchestrator.resilience.relaying import relayed
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +28,15 @@ class Prices:
 class Accounted:
     """A `LanguageModel` whose `Finish` names it, and the cost where there are prices.
 
-    `used` is told of every usage; of a stream that was cut or left, nobody knows it.
+    `used` is told of every usage, and what it was for; of a stream that was cut or left, nobody
+    knows it.
     """
 
     def __init__(
-        self, inner: LanguageModel, prices: Prices | None, used: Callable[[Usage], None]
+        self,
+        inner: LanguageModel,
+        prices: Prices | None,
+        used: Callable[[Usage, Purpose], None],
     ) -> None:
         self._inner = inner
         self._prices = prices
@@ -50,17 +56,12 @@ class Accounted:
         """As it is."""
         return await self._inner.count(texts)
 
-    async def stream(self, asked: Completion) -> AsyncGenerator[str | Finish]:
+    def stream(self, asked: Completion) -> AsyncGenerator[str | Finish]:
         """As it is, but for what `Finish` tells."""
-        async with aclosing(self._inner.stream(asked)) as pieces:
-            async for piece in pieces:
-                if isinstance(piece, Finish):
-                    usage = self._billed(piece.usage)
-                    self._used(usage)
-                    yield replace(piece, usage=usage)
-                else:
-                    yield piece
+        return relayed(self._inner, asked, nullcontext(partial(self._billed, asked.purpose)))
 
-    def _billed(self, usage: Usage) -> Usage:
-        cost = self._prices.of(usage) if self._prices else None
-        return replace(usage, model=self.name, cost=cost)
+    def _billed(self, purpose: Purpose, finish: Finish) -> Finish:
+        cost = self._prices.of(finish.usage) if self._prices else None
+        usage = replace(finish.usage, model=self.name, cost=cost)
+        self._used(usage, purpose)
+        return replace(finish, usage=usage)

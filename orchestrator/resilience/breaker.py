@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from orchestrator.domain.errors import Unavailable
 from orchestrator.ports.language import Completion, Finish, LanguageModel
+from orchestrator.resilience.relaying import Ending, relayed
 
 State: TypeAlias = Literal["closed", "half_open", "open"]
 
@@ -168,11 +169,16 @@ class Guarded:
         self._breaker.require_not_open()
         return await self._inner.count(texts)
 
-    async def stream(self, asked: Completion) -> AsyncGenerator[str | Finish]:
+    def stream(self, asked: Completion) -> AsyncGenerator[str | Finish]:
         """As it is, unless the breaker is open: then `Unavailable`, at once."""
+        return relayed(self._inner, asked, self._watched())
+
+    @asynccontextmanager
+    async def _watched(self) -> AsyncIterator[Ending]:
         with self._breaker.watching() as succeeded:
-            async with aclosing(self._inner.stream(asked)) as pieces:
-                async for piece in pieces:
-                    if isinstance(piece, Finish):
-                        succeeded()
-                    yield piece
+
+            def ended(finish: Finish) -> Finish:
+                succeeded()
+                return finish
+
+            yield ended

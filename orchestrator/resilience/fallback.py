@@ -74,4 +74,4 @@ class FallbackGenerator:
 def _told(piece: Token | Outcome, link: Link, passed: tuple[str, ...]) -> Token | Outcome:
     if isinstance(piece, Token):
         return piece
-    return replace(piece, degraded=(*passed, *piece.degraded), generator=link.kind)
+    return replace(piece, degraded=(*passed, *piece.degraded), generator=link.kind, model=link.name)

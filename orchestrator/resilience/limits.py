@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import Final
 
 from orchestrator.domain.errors import Exhausted
 from orchestrator.ports.language import Completion, Finish, LanguageModel
 from orchestrator.resilience.patience import ends_after
+from orchestrator.resilience.relaying import Ending, relayed
 
 WEIGHT: Final = 0.2
 """Of the last stream in what a stream typically takes."""
@@ -66,27 +67,29 @@ class Limited:
         """As it is: a count takes no slot."""
         return await self._inner.count(texts)
 
-    async def stream(self, asked: Completion) -> AsyncGenerator[str | Finish]:
+    def stream(self, asked: Completion) -> AsyncGenerator[str | Finish]:
         """As it is, once there is a slot.
 
         Raises:
             Exhausted: when too many wait, or none becomes free in time; `retry_after` is when
                 those before it should be done.
         """
-        await self._enter()
-        clock = asyncio.get_running_loop().time
-        began = clock()
-        try:
-            async with aclosing(self._inner.stream(asked)) as pieces:
-                async for piece in pieces:
-                    yield piece
-        finally:
-            self._leave(clock() - began)
+        return relayed(self._inner, asked, self._slot())
 
     def require_room(self) -> None:
         """Return if one more may at least wait; raises `Exhausted`."""
         if self._slots.locked() and self._waiting >= self._queued:
             raise self._refusal()
+
+    @asynccontextmanager
+    async def _slot(self) -> AsyncIterator[Ending]:
+        await self._enter()
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        try:
+            yield lambda finish: finish
+        finally:
+            self._leave(clock() - began)
 
     async def _enter(self) -> None:
         self.require_room()

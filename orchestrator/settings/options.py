@@ -41,6 +41,11 @@ class SecretPostgresUrl(Secret[PostgresUrl]):
         return _PASSWORD.sub("**********", self.get_secret_value())
 
 
+def revealed(secret: SecretStr | None) -> str | None:
+    """What is kept secret, for whom it is meant."""
+    return secret.get_secret_value() if secret else None
+
+
 class Options(BaseModel):
     """Options of one backend; one that is not known stops the start."""
 

@@ -8,9 +8,11 @@ which a workspace's configuration may then name.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -79,6 +81,10 @@ class HttpSettings(BaseModel):
     )
     socket_idle_s: float = Field(
         default=300.0, gt=0, description="without a question, then a socket is closed"
+    )
+    max_sockets: int = Field(default=1_000, gt=0, description="open at once, in one process")
+    max_caller_sockets: int = Field(
+        default=100, gt=0, description="of one caller; who is anonymous is not told from others"
     )
     cors_origins: tuple[str, ...] = ()
 
@@ -330,7 +336,10 @@ def load(**overrides: Any) -> Settings:
 
 def _environment() -> dict[str, Any]:
     try:
-        return {k: v for k, v in EnvSettingsSource(Settings)().items() if v is not None}
+        found = {k: v for k, v in EnvSettingsSource(Settings)().items() if v is not None}
+        if "workspace" in found:
+            found["workspace"] = _parsed(found["workspace"])
+        return found
     except SettingsError as error:
         field = re.findall('"([^"]*)"', str(error))[0]
         given = [
@@ -339,6 +348,16 @@ def _environment() -> dict[str, Any]:
         raise Misconfigured(
             f'{" or ".join(given)} is not JSON: a list is written as \'["one", "another"]\''
         ) from error
+
+
+def _parsed(value: Any) -> Any:
+    """A workspace's options, whose lists and objects come as they were written: in JSON."""
+    if isinstance(value, Mapping):
+        return {name: _parsed(one) for name, one in value.items()}
+    if isinstance(value, str) and value.lstrip().startswith(("[", "{")):
+        with suppress(ValueError):  # else it is told as what is no list
+            return json.loads(value)
+    return value
 
 
 def profiles_folder() -> Path:

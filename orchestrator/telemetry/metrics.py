@@ -64,6 +64,9 @@ class Metrics:
             registry=registry,
         )
         self.active = Gauge("rag_active_requests", "Requests in progress.", registry=registry)
+        self.open_sockets = Gauge(
+            "rag_open_sockets", "WebSockets that are open.", registry=registry
+        )
         self.errors = Counter("rag_errors", "Errors by code.", ["code"], registry=registry)
         self.documents = Counter(
             "rag_documents",
@@ -114,13 +117,13 @@ class Metrics:
         self.generation_tokens = Counter(
             "rag_generation_tokens",
             "Tokens that language models read and wrote.",
-            ["model", "direction"],
+            ["model", "direction", "purpose"],
             registry=registry,
         )
         self.generation_cost = Counter(
             "rag_generation_cost",
             "What they cost, where the prices are known.",
-            ["model"],
+            ["model", "purpose"],
             registry=registry,
         )
         self.generation_streams = Gauge(

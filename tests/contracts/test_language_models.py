@@ -177,13 +177,13 @@ async def test_a_prompt_that_a_filter_refuses_is_filtered(server, opened):
 
     told = await said(await opened("openai"))
 
-    assert (told.text, told.finish.reason) == ("", "filtered")
+    assert (told.text, told.finish.reason) == ("", "content_filter")
 
 
 @pytest.mark.parametrize("kind", ["openai", "vllm"])
 @pytest.mark.parametrize(
     ("reason", "wanted"),
-    [("content_filter", "filtered"), ("eos_token", "stop"), ("max_tokens", "length")],
+    [("content_filter", "content_filter"), ("eos_token", "stop"), ("max_tokens", "length")],
 )
 async def test_servers_name_the_end_of_an_answer_differently(server, opened, kind, reason, wanted):
     server.answer = scripted(reason=reason)

@@ -8,7 +8,6 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from orchestrator import backends
 from orchestrator.contracts.language import (
     BROKEN_OFF,
     NO_COMPLETION,
@@ -16,6 +15,7 @@ from orchestrator.contracts.language import (
     LanguageModelFailures,
 )
 from orchestrator.domain.errors import Misconfigured
+from orchestrator.generators import open_language_model
 from orchestrator.settings import load
 from tests.served import Served
 
@@ -74,7 +74,7 @@ async def test_a_window_that_litellm_knows_need_not_be_chosen():
 async def opened(**chosen):
     settings = load(profile="mock", generator={"kind": "litellm", **chosen})
     async with AsyncExitStack() as stack:
-        return await backends.open_language_model(settings.generator, stack)
+        return await open_language_model(settings.generator, stack)
 
 
 def test_importing_litellm_reaches_no_other_machine_and_prints_nothing():

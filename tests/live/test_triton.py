@@ -8,9 +8,9 @@ from typing import ClassVar
 
 import pytest
 
-from orchestrator import backends
 from orchestrator.contracts.language import LanguageModelContract, said
 from orchestrator.domain.errors import Unavailable
+from orchestrator.generators import open_language_model
 from orchestrator.settings import load
 from tests.builders import free_port
 from tests.tritonserver import TritonServer, missing
@@ -38,7 +38,7 @@ async def opened(triton):
             patient = {"max_tokens": 100, "first_token_s": 60, "idle_s": 60, "window": WINDOW}
             options = {"kind": "triton", "base_url": triton.url, **patient, **chosen}
             settings = load(profile="mock", generator=options)
-            return await backends.open_language_model(settings.generator, stack)
+            return await open_language_model(settings.generator, stack)
 
         yield opening
 

@@ -7,7 +7,6 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from orchestrator import backends
 from orchestrator.contracts.language import (
     SECRET,
     LanguageModelContract,
@@ -15,6 +14,7 @@ from orchestrator.contracts.language import (
     said,
 )
 from orchestrator.domain.errors import Misconfigured
+from orchestrator.generators import open_language_model
 from orchestrator.settings import load
 from tests.builders import free_port
 from tests.vllmserver import NAME, WINDOW, VllmServer, missing
@@ -42,7 +42,7 @@ async def opened(vllm):
             patient = {"api_key": SECRET, "max_tokens": 100, "first_token_s": 60, "idle_s": 60}
             options = {"kind": "vllm", "base_url": vllm.url, **patient, **chosen}
             settings = load(profile="mock", generator=options)
-            return await backends.open_language_model(settings.generator, stack)
+            return await open_language_model(settings.generator, stack)
 
         yield opening
 

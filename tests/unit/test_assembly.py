@@ -22,6 +22,7 @@ from orchestrator.assembly import KEPT, Assembly, Backends
 from orchestrator.domain.errors import Rejected
 from orchestrator.domain.workspaces import (
     Grounding,
+    Models,
     Prompting,
     Reach,
     Reranking,
@@ -56,7 +57,11 @@ def assembly():
         retrievers={"words": {"kind": "keyword"}, "mocked": {"kind": "mock"}},
         reranker={"kind": "mock", "depth": 7},
         rerankers={"off": {"kind": "none"}},
-        generators={"cheap": {"kind": "mock"}},
+        generators={
+            "cheap": {"kind": "mock"},
+            "judge": {"kind": "openai", "model": "m"},
+            "small": {"kind": "vllm"},
+        },
     )
     backends = Backends(
         caches={"default": NoCache()},
@@ -64,7 +69,7 @@ def assembly():
         vectors={},
         keywords={},
         rerankers={"default": MockReranker(), "off": NoReranker()},
-        generators={"default": MockGenerator(), "cheap": MockGenerator()},
+        generators={name: MockGenerator() for name in ("default", "cheap", "judge", "small")},
         overlap=None,
     )
     made = Assembly(settings, backends, None, Metrics(CollectorRegistry()))
@@ -189,8 +194,6 @@ def test_rewriting_is_refused_where_the_generator_is_no_language_model(assembly,
 
 @pytest.mark.parametrize("models", [(), ("cheap",), ("judge", "cheap")])
 def test_verifying_is_refused_where_a_generator_is_no_language_model(assembly, models):
-    assembly._backends = replace(assembly._backends, models={"judge": object()})
-
     with pytest.raises(Rejected) as caught:
         assembly.check(WorkspaceConfig(grounding=Grounding(verifier="model", models=models)))
 
@@ -206,6 +209,85 @@ def test_answers_are_verified_as_the_configuration_says(assembly):
     assert isinstance(verifier(), LexicalVerifier)
     assert isinstance(verifier(verifier="embedding"), EmbeddingVerifier)
     assert isinstance(verifier(verifier="model", models=("judge",)), AgreementVerifier)
+
+
+def test_answers_are_verified_by_whoever_is_named_else_by_whoever_answers(assembly):
+    models = {name: SimpleNamespace(name=name) for name in ("judge", "small")}
+    assembly._backends = replace(assembly._backends, models=models)
+
+    def judges(generator, *named):
+        how = Grounding(verifier="model", models=named)
+        made = assembly.pipeline(moment(Shelf(), generator=generator, grounding=how))
+        return [one._model.name for one in made.check._verifier._inner._verifiers]
+
+    assert judges("cheap", "judge", "small") == ["judge", "small"]
+    assert judges("small") == ["small"]
+    assert judges("judge") == ["judge"]
+
+
+def test_a_verifier_that_is_not_there_is_refused_with_what_was_meant(assembly):
+    with pytest.raises(Rejected, match="there is no generator named 'jugde': did you mean 'judge'"):
+        assembly.check(WorkspaceConfig(grounding=Grounding(verifier="model", models=("jugde",))))
+
+
+def test_a_request_for_another_model_is_answered_by_another_pipeline(assembly):
+    asked = moment(models=Models(allowed=("cheap",)))
+    chosen = SimpleNamespace(
+        shelf=asked.shelf, workspace=asked.workspace.answering_with("cheap"), revision=0
+    )
+
+    own, other = assembly.pipeline(asked), assembly.pipeline(chosen)
+
+    assert (own.names.model, other.names.model) == ("default", "cheap")
+    assert own.generator is assembly._backends.generators["default"]
+    assert other.generator is assembly._backends.generators["cheap"]
+    assert assembly.pipeline(asked) is own
+    assert assembly.pipeline(chosen) is other
+
+
+def test_a_model_that_is_not_there_cannot_be_allowed(assembly):
+    with pytest.raises(Rejected) as caught:
+        assembly.check(WorkspaceConfig(models=Models(allowed=("cheap", "chaep"))))
+
+    assert (caught.value.code, caught.value.field) == ("unknown_backend", "config.models.allowed")
+    assert "did you mean 'cheap'" in caught.value.detail
+
+
+@pytest.mark.parametrize("how", [Understanding(paraphrases=2), Understanding(imagined=True)])
+def test_every_model_that_may_answer_must_rewrite_unless_one_does_it_for_all(assembly, how):
+    config = WorkspaceConfig(
+        generator="judge", understanding=how, models=Models(allowed=("small", "cheap"))
+    )
+
+    with pytest.raises(Rejected, match="generator 'cheap' is no language model") as caught:
+        assembly.check(config)
+
+    assert (caught.value.code, caught.value.field) == ("no_rewriter", "config.understanding")
+    tiered = replace(config, models=replace(config.models, rewriting="small"))
+    assert assembly.check(tiered) is tiered
+
+
+@pytest.mark.parametrize(("name", "code"), [("cheap", "no_rewriter"), ("smal", "unknown_backend")])
+def test_what_is_no_language_model_cannot_rewrite(assembly, name, code):
+    with pytest.raises(Rejected) as caught:
+        assembly.check(WorkspaceConfig(models=Models(rewriting=name)))
+
+    assert (caught.value.code, caught.value.field) == (code, "config.models.rewriting")
+
+
+@pytest.mark.parametrize(("models", "who"), [({}, "judge"), ({"rewriting": "small"}, "small")])
+def test_the_model_that_rewrites_is_the_one_that_answers_or_the_one_named(assembly, models, who):
+    known = {name: SimpleNamespace(name=name) for name in ("judge", "small")}
+    assembly._backends = replace(assembly._backends, rewriters=known, conversants=known)
+    asked = moment(
+        generator="judge", understanding=Understanding(imagined=True), models=Models(**models)
+    )
+
+    made = assembly.pipeline(asked)
+
+    assert made.retriever._inner._rewriter.name == who
+    assert made.follow_ups._model.name == who
+    assert made.generator is assembly._backends.generators["judge"]
 
 
 @pytest.mark.parametrize(

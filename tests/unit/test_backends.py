@@ -27,7 +27,7 @@ from adapters.vectors.faiss import FaissStore
 from adapters.vectors.memory import MemoryVectorStore
 from adapters.vectors.milvus import MilvusVectorStore
 from adapters.vectors.pgvector import PgVectorStore
-from orchestrator import backends
+from orchestrator import backends, generators
 from orchestrator.domain.errors import Misconfigured
 from orchestrator.ports.indexes import IndexKey
 from orchestrator.ports.measured import Measured
@@ -265,7 +265,7 @@ def test_a_generator_is_opened_by_its_kind(tmp_path, chosen, adapter):
     found = settings(tmp_path, generator=chosen)
     embedders = {"default": MockEmbedder(), "far": MockEmbedder()}
 
-    assert type(backends.open_generator(found.generator, embedders)) is adapter
+    assert type(generators.open_generator(found.generator, embedders)) is adapter
 
 
 @pytest.mark.parametrize(
@@ -280,8 +280,8 @@ async def test_a_language_model_is_asked_as_its_options_say(tmp_path, chosen):
     found = settings(tmp_path, generator={**chosen, "max_tokens": 77, "temperature": 0.5})
 
     async with AsyncExitStack() as stack:
-        model = await backends.open_language_model(found.generator, stack)
-        generator = backends.open_generator(found.generator, {}, model)
+        model = await generators.open_language_model(found.generator, stack)
+        generator = generators.open_generator(found.generator, {}, model)
 
     assert isinstance(generator, Rewriter)
     assert isinstance(generator, Measured)
@@ -293,7 +293,7 @@ async def test_a_language_model_is_asked_as_its_options_say(tmp_path, chosen):
 async def test_a_language_model_is_opened_without_asking_its_server(tmp_path, chosen):
     found = settings(tmp_path, generator=chosen)
     async with AsyncExitStack() as stack:
-        model = await backends.open_language_model(found.generator, stack)
+        model = await generators.open_language_model(found.generator, stack)
 
     assert model.name == chosen.get("model", "")
     assert model.window > chosen.get("max_tokens", 512)
@@ -316,7 +316,7 @@ async def test_a_language_model_without_its_library_is_told(
     found = settings(tmp_path, generator=chosen)
 
     with pytest.raises(Misconfigured, match=rf"\[{extra}\]"):
-        await backends.open_language_model(found.generator, AsyncExitStack())
+        await generators.open_language_model(found.generator, AsyncExitStack())
 
 
 def test_secrets_of_language_models_are_not_shown(tmp_path):
@@ -350,7 +350,7 @@ def test_an_embedder_that_a_generator_names_must_be_there(tmp_path):
     found = settings(tmp_path, generator={"kind": "extractive", "embedder": "defualt"})
 
     with pytest.raises(Misconfigured, match="names embedder 'defualt': did you mean 'default'"):
-        backends.open_generator(found.generator, {"default": MockEmbedder()})
+        generators.open_generator(found.generator, {"default": MockEmbedder()})
 
 
 @pytest.mark.parametrize(

@@ -146,9 +146,10 @@ async def test_a_model_is_guarded_by_all_of_its_options():
 
     assert finish.usage.cost == pytest.approx(0.003)
     tokens = "rag_generation_tokens_total"
-    assert value(tokens, {"model": "scripted", "direction": "prompt"}) == 2_000
-    assert value(tokens, {"model": "scripted", "direction": "completion"}) == 500
-    assert value("rag_generation_cost_total", {"model": "scripted"}) == pytest.approx(0.003)
+    answering = {"model": "scripted", "purpose": "answer"}
+    assert value(tokens, {**answering, "direction": "prompt"}) == 2_000
+    assert value(tokens, {**answering, "direction": "completion"}) == 500
+    assert value("rag_generation_cost_total", answering) == pytest.approx(0.003)
     assert value("rag_breaker_state", backend) == 0
     await pulse.ping()
     pulse.admit()

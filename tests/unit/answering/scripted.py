@@ -18,7 +18,7 @@ class Scripted:
     def __init__(
         self,
         *pieces: str,
-        reason: Literal["stop", "length", "filtered"] = "stop",
+        reason: Literal["stop", "length", "content_filter"] = "stop",
         window: int = 8_000,
     ) -> None:
         self.pieces = pieces

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Any
 
 from orchestrator.answering.checking import Check
@@ -22,7 +23,7 @@ from orchestrator.indexing.library import Library
 from orchestrator.indexing.projection import Projection
 from tests.unit.fakes import FakeCatalog, FakeIndex, Watcher, numbered, workspace
 
-NAMES = Names("hybrid", "mock", "extractive", "f1f2f3f4")
+NAMES = Names("hybrid", "mock", "extractive", "default", "f1f2f3f4")
 
 
 class FakeCache:
@@ -104,7 +105,7 @@ class Stages:
 
     def pipeline(self, moment: Any) -> Pipeline:
         return Pipeline(
-            names=self.names,
+            names=replace(self.names, model=moment.workspace.config.generator),
             library=self.library,
             cache=self.cache,
             retriever=FakeRetriever(self, moment),

@@ -134,19 +134,21 @@ async def test_a_prompt_in_german_refuses_in_german():
 
 
 @pytest.mark.parametrize(
-    ("reason", "degraded"), [("length", "answer_cut_short"), ("filtered", "answer_filtered")]
+    ("reason", "degraded"), [("length", "answer_cut_short"), ("content_filter", "answer_filtered")]
 )
 async def test_an_answer_that_was_ended_says_so(reason, degraded):
     said = await told(Scripted("Within 7", reason=reason))
 
     assert (said.text, said.outcome.degraded) == ("Within 7", (degraded,))
+    assert said.outcome.finish_reason == reason
 
 
 async def test_what_was_filtered_whole_is_no_answer():
-    said = await told(Scripted(reason="filtered"))
+    said = await told(Scripted(reason="content_filter"))
 
     assert (said.text, said.outcome.answerable) == (NOT_FOUND, False)
     assert said.outcome.degraded == ("answer_filtered",)
+    assert said.outcome.finish_reason == "content_filter"
 
 
 @pytest.mark.parametrize("pieces", [[], ["\n", " "]])

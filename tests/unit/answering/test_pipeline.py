@@ -9,14 +9,16 @@ import pytest
 
 from orchestrator.domain.answers import NOT_FOUND, Done, Outcome, Query, Sources, Token, Usage
 from orchestrator.domain.context import begin_trace, skip
-from orchestrator.domain.errors import Conflict, Exhausted, Unavailable
+from orchestrator.domain.errors import Conflict, Exhausted, NotFound, Unavailable
 from orchestrator.domain.filters import Condition
 from orchestrator.domain.identity import Principal, Scope
 from orchestrator.domain.understanding import Understood
+from orchestrator.domain.workspaces import Models
 from tests.unit.answering.stages import Stages
 
 TEXTS = ("Refunds are paid within 7 days.", "Fees are not refunded.", "Hotels are paid for.")
 QUESTION = Query("When are refunds paid?")
+MODELS = ("", "default", "small")
 
 
 @pytest.fixture
@@ -100,6 +102,42 @@ async def test_a_generator_that_answered_for_another_is_named(stages):
 
     assert (meta.generator, meta.degraded) == ("mock", missing)
     assert stages.cache.kept == {}
+
+
+@pytest.mark.parametrize("reason", ["stop", "length", "content_filter"])
+async def test_an_answer_says_why_its_model_ended(stages, reason):
+    stages.outcome = replace(stages.outcome, finish_reason=reason)
+
+    assert (await answered(stages)).meta.finish_reason == reason
+
+
+async def test_an_answer_says_which_of_the_settings_generators_made_it(stages):
+    assert (await answered(stages)).meta.model == "default"
+
+    stages.outcome = replace(stages.outcome, model="second")
+    assert (await answered(stages, replace(QUESTION, text="Who pays?"))).meta.model == "second"
+
+
+async def test_a_model_that_the_workspace_allows_answers_where_it_is_asked_for(stages):
+    stages.catalog.configure("default", models=Models(allowed=("small",)))
+    await stages.library.settle("default")
+
+    first = [(await answered(stages, replace(QUESTION, model=one))).meta for one in MODELS]
+    again = [(await answered(stages, replace(QUESTION, model=one))).meta for one in MODELS]
+
+    assert [one.model for one in first] == ["default", "default", "small"]
+    assert [one.cache_hit for one in first] == [False, True, False]
+    assert [one.cache_hit for one in again] == [True, True, True]
+    assert [one.model for one in again] == ["default", "default", "small"]
+
+
+@pytest.mark.parametrize("model", ["large", "Default", "\0"])
+async def test_a_model_that_the_workspace_does_not_allow_is_not_there(stages, model):
+    with pytest.raises(NotFound, match="there are 'default'") as caught:
+        await answered(stages, replace(QUESTION, model=model))
+
+    assert (caught.value.code, caught.value.field) == ("unknown_model", "model")
+    assert (stages.cache.asked, stages.retrieved) == (0, [])
 
 
 async def test_a_source_shows_what_a_citation_needs(stages):

@@ -244,3 +244,39 @@ def test_an_embedder_that_the_generator_names_must_be_there(rag, monkeypatch):
 
     assert result.exit_code == 2
     assert "names embedder 'defualt': did you mean 'default'?" in told(result)
+
+
+@pytest.fixture
+def two_models(monkeypatch):
+    monkeypatch.setenv("RAG_GENERATORS__QUOTING__KIND", "extractive")
+    monkeypatch.setenv("RAG_WORKSPACE__MODELS__ALLOWED", '["quoting"]')
+
+
+@pytest.mark.parametrize(
+    ("words", "model", "kind"),
+    [
+        ([], "default", "mock"),
+        (["--model", "default"], "default", "mock"),
+        (["--model", "quoting"], "quoting", "extractive"),
+    ],
+)
+def test_the_answer_is_made_by_the_model_that_is_asked_for(rag, two_models, words, model, kind):
+    meta = one_json(rag("ask", QUESTION, "--json", *words))["meta"]
+
+    assert (meta["model"], meta["generator"]) == (model, kind)
+
+
+def test_a_model_that_is_not_allowed_is_told(rag, two_models):
+    result = rag("ask", QUESTION, "--model", "huge")
+
+    assert result.exit_code == 2
+    assert "workspace 'default' has no model 'huge': there are 'default', 'quoting'" in told(result)
+
+
+def test_a_model_that_is_not_there_cannot_be_allowed(rag, monkeypatch):
+    monkeypatch.setenv("RAG_WORKSPACE__MODELS__ALLOWED", '["quotign"]')
+
+    result = rag("ask", QUESTION)
+
+    assert result.exit_code == 2
+    assert "there is no generator named 'quotign'" in told(result)

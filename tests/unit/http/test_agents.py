@@ -77,10 +77,10 @@ async def test_a_question_is_asked_as_it_was_sent(service, tools):
     arguments = {"query": " Paid? ", "workspace": "legal", "top_k": 7, "filters": FILTERS}
 
     async with tools() as client:
-        await client.call_tool("ask", arguments)
+        await client.call_tool("ask", {**arguments, "model": "small"})
 
     scope = Scope("legal", ANONYMOUS, Condition("year", "eq", 2026))
-    assert service.answering.asked == [Query("Paid?", scope, 7)]
+    assert service.answering.asked == [Query("Paid?", scope, 7, model="small")]
 
 
 async def test_searching_gives_passages_with_where_they_come_from(service, tools):

@@ -68,12 +68,15 @@ async def test_a_question_is_asked_as_it_was_sent():
     async with listening() as at, chatting(at) as socket:
         filters = {"field": "year", "op": "eq", "value": 2026}
         history = [{"role": "user", "text": "Hello"}, {"role": "assistant", "text": "Hi"}]
-        await ask(socket, workspace="legal", top_k=7, filters=filters, history=history, id="7")
+        said = {"filters": filters, "history": history, "model": "small"}
+        await ask(socket, workspace="legal", top_k=7, id="7", **said)
         events = await heard(socket)
 
         scope = Scope("legal", ANONYMOUS, Condition("year", "eq", 2026))
         turns = (Turn("user", "Hello"), Turn("assistant", "Hi"))
-        assert at.service.answering.asked == [Query("Paid?", scope, 7, history=turns)]
+        assert at.service.answering.asked == [
+            Query("Paid?", scope, 7, history=turns, model="small")
+        ]
         assert {one["id"] for one in events} == {"7"}
 
 
@@ -244,6 +247,34 @@ async def test_a_message_that_is_no_text_closes_the_socket():
         with pytest.raises(ConnectionClosed) as closed:
             await asyncio.wait_for(socket.recv(), 60)
         assert closed.value.rcvd.code == 1003
+
+
+async def refused(at):
+    """What a socket that is one too many is told, and how it is closed."""
+    async with chatting(at) as socket:
+        (told,) = await heard(socket)
+        with pytest.raises(ConnectionClosed) as closed:
+            await asyncio.wait_for(socket.recv(), 30)
+    return told["data"], closed.value.rcvd
+
+
+async def test_one_socket_too_many_is_told_so_and_closed_and_the_others_go_on():
+    async with listening(max_sockets=2) as at, chatting(at) as one:
+        async with chatting(at) as other:
+            problem, closed = await refused(at)
+
+            assert (problem["code"], problem["status"]) == ("too_many_sockets", 429)
+            assert (closed.code, closed.reason) == (1013, "too many sockets: try again later")
+            assert at.service.counted("rag_open_sockets") == 2
+            assert at.service.counted("rag_errors_total", code="too_many_sockets") == 1
+            for socket in (one, other):
+                await ask(socket)
+                assert (await heard(socket))[-1]["event"] == "done"
+
+        await until(lambda: at.service.counted("rag_open_sockets") == 1)
+        async with chatting(at) as another:
+            await ask(another)
+            assert (await heard(another))[-1]["event"] == "done"
 
 
 async def test_an_idle_socket_is_closed_but_not_while_it_answers():

@@ -17,8 +17,9 @@ from orchestrator.domain.answers import Done, Query, Sources, Token, Turn
 from orchestrator.domain.errors import Exhausted, NotFound, Unavailable
 from orchestrator.domain.filters import Condition
 from orchestrator.domain.identity import ANONYMOUS, Scope
+from orchestrator.domain.workspaces import Models, WorkspaceConfig
 from orchestrator.http.completion_schemas import citations
-from tests.unit.fakes import until
+from tests.unit.fakes import until, workspace
 from tests.unit.http.conftest import ANSWER
 from tests.unit.http.listening import Endless, listening
 
@@ -154,6 +155,19 @@ async def test_a_stream_ends_with_its_usage_if_asked_to(client):
 
     assert (last.choices, last.usage.total_tokens) == ([], 21)
     assert all(chunk.usage is None for chunk in chunks)
+
+
+@pytest.mark.parametrize("reason", ["length", "content_filter"])
+async def test_why_an_answer_ended_is_the_models_own_word(service, client, reason):
+    cut = replace(ANSWER, meta=replace(ANSWER.meta, finish_reason=reason))
+    service.answering.events = [Sources(cut.sources), Token(cut.answer), Done(cut)]
+    asked = {"model": "default", "messages": ASKED}
+
+    whole = await client.chat.completions.create(**asked)
+    stream = [one async for one in await client.chat.completions.create(**asked, stream=True)]
+
+    assert whole.choices[0].finish_reason == reason
+    assert [one.choices[0].finish_reason for one in stream] == [None, None, reason]
 
 
 async def test_the_last_line_of_a_stream_says_that_it_is_done(service):
@@ -317,28 +331,81 @@ async def test_a_client_that_goes_ends_the_answer():
 
 
 class Workspaces:
-    """Two workspaces of the catalog."""
+    """Two workspaces of the catalog; in one a request may choose who answers."""
+
+    def __init__(self):
+        made = datetime(2026, 1, 1, tzinfo=UTC)
+        chosen = WorkspaceConfig(generator="large", models=Models(allowed=("small", "default")))
+        self.known = {
+            "default": workspace(created_at=made),
+            "legal": workspace("legal", created_at=made, config=chosen),
+        }
 
     async def list(self):
-        made = datetime(2026, 1, 1, tzinfo=UTC)
-        return [SimpleNamespace(name=name, created_at=made) for name in ("default", "legal/eu")]
+        return list(self.known.values())
 
     async def get(self, name):
-        for one in await self.list():
-            if one.name == name:
-                return one
+        if name in self.known:
+            return self.known[name]
         raise NotFound(f"there is no workspace '{name}'", code="unknown_workspace")
 
 
-async def test_every_workspace_is_a_model(service, client):
+async def test_every_workspace_is_a_model_and_so_is_whoever_may_answer_there(service, client):
     service.app.state.application.catalog = SimpleNamespace(workspaces=Workspaces())
 
     listed = [one async for one in client.models.list()]
-    one = await client.models.retrieve("legal/eu")
+    found = [await client.models.retrieve(one.id) for one in listed]
 
-    assert [model.id for model in listed] == ["default", "legal/eu"]
-    assert (one.id, one.object, one.owned_by) == ("legal/eu", "model", "rag-orchestrator")
-    assert one.created == 1767225600
+    assert [one.id for one in listed] == [
+        "default",
+        "legal",
+        "legal/large",
+        "legal/small",
+        "legal/default",
+    ]
+    assert found == listed
+    assert {(one.object, one.owned_by) for one in found} == {("model", "rag-orchestrator")}
+    assert {one.created for one in found} == {1767225600}
+
+
+@pytest.mark.parametrize("name", ["nowhere", "nowhere/large", "legal/huge", "default/large"])
+async def test_what_is_no_model_is_not_found(service, client, name):
+    service.app.state.application.catalog = SimpleNamespace(workspaces=Workspaces())
+
     with pytest.raises(openai.NotFoundError) as caught:
-        await client.models.retrieve("nowhere")
-    assert caught.value.code == "model_not_found"
+        await client.models.retrieve(name)
+
+    assert (caught.value.code, caught.value.param) == ("model_not_found", "model")
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "model"),
+    [
+        ("legal", "legal", ""),
+        ("legal/small", "legal", "small"),
+        ("legal/org/small:7b", "legal", "org/small:7b"),
+    ],
+)
+async def test_a_model_is_a_workspace_and_who_answers_there(service, client, name, place, model):
+    given = await client.chat.completions.create(model=name, messages=ASKED)
+
+    assert service.answering.asked == [Query("Paid?", Scope(place, ANONYMOUS), 5, model=model)]
+    assert given.model == name
+
+
+@pytest.mark.parametrize("name", ["", "/", "legal/", "/small", "x" * 65, f"legal/{'x' * 65}"])
+async def test_what_cannot_be_a_model_is_refused(service, client, name):
+    with pytest.raises(openai.BadRequestError) as caught:
+        await client.chat.completions.create(model=name, messages=ASKED)
+
+    assert (caught.value.code, caught.value.param) == ("invalid_request", "model")
+    assert service.answering.asked == []
+
+
+async def test_a_model_that_the_workspace_does_not_allow_is_not_found(service, client):
+    service.answering.events = [NotFound("no", code="unknown_model", field="model")]
+
+    with pytest.raises(openai.NotFoundError) as caught:
+        await client.chat.completions.create(model="legal/huge", messages=ASKED)
+
+    assert (caught.value.code, caught.value.param) == ("model_not_found", "model")

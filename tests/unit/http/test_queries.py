@@ -11,7 +11,7 @@ from orchestrator.answering.service import Wish
 from orchestrator.domain.analytics import TEXTS
 from orchestrator.domain.answers import Done, Query, Sources, Token
 from orchestrator.domain.context import ends_at
-from orchestrator.domain.errors import Conflict, Exhausted, Unavailable
+from orchestrator.domain.errors import Conflict, Exhausted, NotFound, Unavailable
 from orchestrator.domain.filters import Condition
 from orchestrator.domain.identity import ANONYMOUS, Scope
 from orchestrator.settings import load
@@ -55,6 +55,24 @@ async def test_a_question_is_asked_as_it_was_sent(service):
 
     scope = Scope("legal", ANONYMOUS, Condition("year", "eq", 2026))
     assert service.answering.asked == [Query("Paid?", scope, 7)]
+
+
+async def test_a_question_may_name_who_answers(service):
+    await service.ask(model="small")
+    refused = await service.http.post("/v1/search", json={"query": "Paid?", "model": "small"})
+
+    assert service.answering.asked == [Query("Paid?", model="small")]
+    assert (refused.status_code, refused.json()["field"]) == (422, "model")
+
+
+async def test_a_model_that_is_not_there_is_told_before_a_stream_begins(service):
+    service.answering.events = [NotFound("no", code="unknown_model", field="model")]
+
+    for stream in (False, True):
+        response = await service.ask(model="large", stream=stream)
+        problem = response.json()
+        assert (response.status_code, problem["code"]) == (404, "unknown_model")
+        assert problem["field"] == "model"
 
 
 async def test_what_is_not_said_has_a_default(service):

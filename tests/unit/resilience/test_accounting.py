@@ -14,7 +14,7 @@ from tests.unit.resilience.scripted import ASKED, DOWN, FINISH, USAGE, WELL, Scr
 
 def accounted(*script, prices=None):
     inner, used = Scripted(script), []
-    return inner, Accounted(inner, prices, used.append), used
+    return inner, Accounted(inner, prices, lambda *told: used.append(told)), used
 
 
 async def test_the_cost_is_that_of_the_prices_for_a_million_tokens():
@@ -24,14 +24,15 @@ async def test_the_cost_is_that_of_the_prices_for_a_million_tokens():
 
     assert text == list(WELL[:-1])
     assert last.usage == Usage(2_000, 500, "scripted", pytest.approx(0.01))
-    assert used == [last.usage]
+    assert used == [(last.usage, "answer")]
 
 
 async def test_without_prices_there_is_no_cost():
     _, model, used = accounted(*WELL)
 
     assert (await said(model))[-1] == replace(FINISH, usage=replace(USAGE, model="scripted"))
-    assert used[0].cost is None
+    ((usage, _),) = used
+    assert usage.cost is None
 
 
 async def test_a_model_that_is_free_costs_nothing():
@@ -39,7 +40,18 @@ async def test_a_model_that_is_free_costs_nothing():
 
     await said(model)
 
-    assert used[0].cost == 0.0
+    ((usage, _),) = used
+    assert usage.cost == 0.0
+
+
+@pytest.mark.parametrize("purpose", ["answer", "rewrite", "verify"])
+async def test_it_is_told_what_the_tokens_were_for(purpose):
+    _, model, used = accounted(*WELL)
+
+    async with aclosing(model.stream(replace(ASKED, purpose=purpose))) as pieces:
+        assert [piece async for piece in pieces]
+
+    assert [one for _, one in used] == [purpose]
 
 
 async def test_of_a_stream_that_was_cut_or_left_nothing_is_known():

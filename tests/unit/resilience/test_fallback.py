@@ -54,7 +54,7 @@ async def test_the_first_answers_where_it_can():
     assert pieces == [
         Token("Refunds "),
         Token("are paid."),
-        Outcome(answerable=True, generator="kind of primary"),
+        Outcome(answerable=True, generator="kind of primary", model="primary"),
     ]
     assert (error, told, second.calls) == (None, [], 0)
 
@@ -83,6 +83,7 @@ async def test_the_next_answers_and_says_why(error, code):
             usage=Usage(5, 2),
             degraded=(f"generator:primary:{code}", "embedder"),
             generator="kind of second",
+            model="second",
         ),
     ]
     assert told == [("primary", code)]
@@ -94,7 +95,7 @@ async def test_every_one_that_was_passed_over_is_told():
     pieces, _ = await heard(generator)
 
     assert pieces[-1].degraded == ("generator:primary:unavailable", "generator:second:exhausted")
-    assert pieces[-1].generator == "kind of third"
+    assert (pieces[-1].generator, pieces[-1].model) == ("kind of third", "third")
     assert told == [("primary", "unavailable"), ("second", "exhausted")]
 
 

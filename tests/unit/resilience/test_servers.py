@@ -11,10 +11,10 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from adapters.generator.extractive import ExtractiveGenerator
-from orchestrator import backends
 from orchestrator.chaining import chained, resilient
 from orchestrator.domain.answers import Outcome, Token
 from orchestrator.domain.errors import Unavailable
+from orchestrator.generators import open_language_model
 from orchestrator.ports.language import Completion, Finish, Message
 from orchestrator.resilience.fallback import Link
 from orchestrator.settings import load
@@ -98,7 +98,7 @@ async def deployed(server, metrics):
     options = {"kind": "openai", "model": MODEL, "base_url": f"{server.url}/v1", "window": 4096}
     settings = load(profile="mock", generator={**options, "first_token_s": 300, "idle_s": 300})
     async with AsyncExitStack() as stack:
-        opened = await backends.open_language_model(settings.generator, stack)
+        opened = await open_language_model(settings.generator, stack)
         model, pulse = resilient(opened, "default", chosen, metrics)
         last = Link(
             "extractive", "extractive", ExtractiveGenerator(words=30, sentences=2, evidence=0.5)

@@ -10,7 +10,7 @@ import pytest
 
 from orchestrator.answering.prompts import Prompts, prompts
 from orchestrator.domain.errors import Misconfigured
-from orchestrator.domain.workspaces import Fusion
+from orchestrator.domain.workspaces import Fusion, Understanding
 from orchestrator.settings import STAGES, load, options
 
 
@@ -172,6 +172,27 @@ def test_the_default_configuration_of_workspaces_is_a_setting(env):
 
     assert workspace.fusion == Fusion(method="rrf")
     assert (workspace.chunking.tokens, workspace.depth) == (64, 100)
+
+
+def test_lists_of_a_workspace_are_json_however_deep_they_stand(env):
+    env(
+        RAG_GENERATORS__SMALL__KIND="mock",
+        RAG_WORKSPACE__MODELS__ALLOWED='["small"]',
+        RAG_WORKSPACE__UNDERSTANDING='{"synonyms": [["PTO", "leave"]], "parts": false}',
+    )
+
+    found = load(profile="mock").workspace
+
+    assert found.models.allowed == ("small",)
+    assert found.understanding == Understanding(synonyms=(("PTO", "leave"),), parts=False)
+
+
+@pytest.mark.parametrize("value", ["small", '["small"', '{"small": 1}', "[1]"])
+def test_what_is_no_list_of_names_is_told(env, value):
+    env(RAG_WORKSPACE__MODELS__ALLOWED=value)
+
+    with pytest.raises(Misconfigured, match=r"workspace\.models\.allowed"):
+        load(profile="mock")
 
 
 def test_variables_may_be_written_in_any_case(env):

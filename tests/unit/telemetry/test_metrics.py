@@ -36,6 +36,7 @@ def test_metrics_have_the_names_that_dashboards_use(metrics):
         "rag_query_duration_seconds": "histogram",
         "rag_stage_duration_seconds": "histogram",
         "rag_active_requests": "gauge",
+        "rag_open_sockets": "gauge",
         "rag_errors": "counter",
         "rag_documents": "counter",
         "rag_ingestion_duration_seconds": "histogram",
