@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from orchestrator.answering.rewriting import MISSING
 from orchestrator.answering.spelling import Spelling, corrected
 from orchestrator.answering.understanding import also, understood
 from orchestrator.domain.answers import MAX_QUERY_CHARACTERS, Query
-from orchestrator.domain.errors import Exhausted, TimedOut, Unavailable
+from orchestrator.domain.errors import Unavailable
 from orchestrator.domain.passages import Passage, Retrieval, StageScore
 from orchestrator.domain.understanding import Correction, Understood
 from orchestrator.domain.workspaces import Understanding
@@ -39,7 +40,7 @@ class UnderstandingRetriever:
         texts = {f"part {number}": text for number, text in enumerate(found.parts, start=1)}
         try:
             texts |= await self._rewritten(asked)
-        except (Unavailable, Exhausted, TimedOut):
+        except MISSING:
             degraded = (*degraded, "rewriting")
         first, *others = await asyncio.gather(
             *(

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from orchestrator.answering.following import STANDS_ALONE, standalone
+from orchestrator.answering.rewriting import MISSING
 from orchestrator.domain.answers import Query, Turn
-from orchestrator.domain.errors import Exhausted, TimedOut, Unavailable
 from orchestrator.domain.text import without_markers
 from orchestrator.domain.understanding import FollowUp
 from orchestrator.domain.workspaces import Conversing
@@ -18,7 +18,6 @@ LONGEST: Final = 2_000
 """Of something that was said, a language model is told so many characters."""
 SUMMARISED: Final = 8
 """So many times the budget, at most, is summarised of what does not fit into it."""
-_MISSING: Final = (Unavailable, Exhausted, TimedOut)
 _SPEAKERS: Final = {"user": "Q", "assistant": "A"}
 
 
@@ -48,7 +47,7 @@ class FollowUps:
         try:
             history, degraded = await self._heard(asked, query.history, self._model)
             whole = replace(asked, text=await self._model.standalone(asked, history)).understood()
-        except _MISSING:
+        except MISSING:
             return replace(_by_rules(asked, query.history), degraded=("follow_up",))
         why = STANDS_ALONE if whole.text == asked.text else "made whole by a language model"
         return Followed(whole, FollowUp(asked.text, whole.text, why, "model"), degraded)
@@ -65,7 +64,7 @@ class FollowUps:
         early = _fitting(sizes[:first], self._how.history * SUMMARISED)
         try:
             summary = await model.summary(query, "\n".join(lines[first - early : first]))
-        except _MISSING:
+        except MISSING:
             return "\n".join(lines[first:]), ("history_summary",)
         return "\n".join((_one_line(f"Before: {summary}"), *lines[first:])), ()
 
