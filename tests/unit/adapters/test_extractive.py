@@ -329,8 +329,8 @@ async def test_a_long_sentence_is_cut_to_the_clauses_that_answer():
         (
             "What is the limit for hotels in Paris?",
             (
-                "The limit for hotels is 140 EUR a night in Berlin, Hamburg and Munich as well as in "
-                "Vienna, and 180 EUR a night in Paris "
+                "The limit for hotels is 140 EUR a night in Berlin, Hamburg and Munich as well as "
+                "in Vienna, and 180 EUR a night in Paris "
             ),
             "(without breakfast).",
         ),
