@@ -16,7 +16,6 @@ from adapters.generator.counting import Counter, counted
 from adapters.generator.hearing import Hearing
 from adapters.generator.refusing import Filtered, refused
 from adapters.generator.waiting import Patience, Waiting
-from orchestrator.domain.answers import Usage
 from orchestrator.domain.errors import Misconfigured, TooLarge, Unavailable
 from orchestrator.ports.language import Completion, Finish
 
@@ -100,7 +99,7 @@ class LiteLLMModel:
 
 def _heard(hearing: Hearing, chunk: Any) -> str:
     if cost := getattr(chunk, "usage", None):
-        hearing.usage = Usage(cost.prompt_tokens, cost.completion_tokens)
+        hearing.cost(getattr(cost, "prompt_tokens", None), getattr(cost, "completion_tokens", None))
     said = ""
     for choice in chunk.choices:
         said += hearing.text(choice.delta.content)

@@ -163,9 +163,9 @@ class _Answer:
 
     def _cost(self, told: Mapping[str, Any]) -> None:
         read, written = (told.get(self._tensors.get(use, "")) for use in ("read", "written"))
-        if isinstance(read, int) and isinstance(written, int):
+        if isinstance(written, int):
             before = self._hearing.usage or Usage()
-            self._hearing.usage = Usage(read, before.completion_tokens + written)
+            self._hearing.cost(read, before.completion_tokens + written)
 
 
 def _flat(asked: Completion) -> dict[str, Any]:
