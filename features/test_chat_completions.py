@@ -27,7 +27,7 @@ HOTELS = [
 @pytest.fixture
 def sdk(world: World) -> Iterator[openai.OpenAI]:
     url = f"{world.service.http.base_url}/v1"
-    with openai.OpenAI(base_url=url, api_key="none", max_retries=0, timeout=30) as client:
+    with openai.OpenAI(base_url=url, api_key="none", max_retries=0, timeout=90) as client:
         yield client
 
 
@@ -154,7 +154,7 @@ def raises(said: SimpleNamespace, error: str, code: str) -> None:
 @pytest.fixture
 def socket(world: World) -> Iterator[ClientConnection]:
     host = str(world.service.http.base_url).removeprefix("http://").rstrip("/")
-    with connect(f"ws://{host}/v1/chat", open_timeout=30) as opened:
+    with connect(f"ws://{host}/v1/chat", open_timeout=90) as opened:
         yield opened
 
 
@@ -167,7 +167,7 @@ def ask_socket(
     socket.send(json.dumps(message))
     said.events = []
     while not said.events or said.events[-1]["event"] not in {"done", "error"}:
-        said.events.append(json.loads(socket.recv(timeout=30)))
+        said.events.append(json.loads(socket.recv(timeout=90)))
 
 
 @then(named('the socket\'s answer says "{fact}"'))

@@ -117,12 +117,12 @@ def delete_workspace(world: World) -> None:
 def ask_socket(world: World, question: str, earlier: str) -> None:
     host = str(world.service.http.base_url).removeprefix("http://").rstrip("/")
     history = [{"role": "user", "text": earlier}]
-    with connect(f"ws://{host}/v1/chat", open_timeout=30) as socket:
+    with connect(f"ws://{host}/v1/chat", open_timeout=90) as socket:
         asked = {"type": "question", "query": question, "workspace": world.workspace}
         socket.send(json.dumps({**asked, "history": history}))
         event: dict[str, Any] = {"event": ""}
         while event["event"] not in {"done", "error"}:
-            event = json.loads(socket.recv(timeout=30))
+            event = json.loads(socket.recv(timeout=90))
     assert event["event"] == "done", event
     world.answer = event["data"]
 

@@ -31,7 +31,7 @@ MODEL = Path(
     os.environ.get("RAG_TEST_MODEL")
     or Path(__file__).resolve().parents[1] / ".models" / pulling.NAME
 )
-PATIENCE_S = 30.0
+PATIENCE_S = 90.0
 
 
 @dataclass

@@ -16,7 +16,7 @@ import pytest
 from tests.builders import free_port
 from tests.milvus import MilvusServer
 
-START_S = 10.0
+START_S = 60.0
 NewCluster = Callable[[], dict[str, str]]
 
 
@@ -86,7 +86,7 @@ def kafka_servers() -> Iterator[str]:
     brokers = Producer(
         {"bootstrap.servers": "replaced", "test.mock.num.brokers": 3, "log_level": 2}
     )
-    found = brokers.list_topics(timeout=10).brokers.values()
+    found = brokers.list_topics(timeout=60).brokers.values()
     yield ",".join(f"{one.host}:{one.port}" for one in found)
     brokers.purge()  # they live as long as it does
 

@@ -10,6 +10,7 @@ from typing import Final
 from adapters.analysis import terms
 from orchestrator.domain.passages import Passage
 from orchestrator.domain.text import Span, quotable, sentences, without_markers
+from orchestrator.domain.words import negated
 
 _REFERS: Final = re.compile(
     r"(?:he|she|it|they|this|these|those|that|his|her|its|their|such|both"
@@ -19,6 +20,13 @@ _REFERS: Final = re.compile(
 _CLAUSE: Final = re.compile(
     r"(?<=[,;:)—–])\s+|\s+(?=[(—–])|\s+(?=(?:and|but|or|which|who|that|while|where|when|because"
     r"|although|after|before|as|with)\b)"
+)
+_LIMITS: Final = re.compile(
+    r"\b(?:unless|except\w*|excluding|only|solely|if|provided|until|otherwise|instead|rather than"
+    r"|other than|apart from|subject to|as long as|in case|hardly|barely|rarely"
+    r"|wenn|falls|sofern|soweit|solange|außer|ausgenommen|ausschließlich|nur|bis|sondern"
+    r"|es sei denn|vorausgesetzt)\b",
+    re.IGNORECASE,
 )
 _SHORTEST: Final = 4
 """Words of a clause that stands by itself."""
@@ -75,6 +83,11 @@ def clauses(text: str) -> list[Span]:
         start = found.pop()[0] if found else 0
         found.append((start, len(text)))
     return found
+
+
+def limits(text: str) -> bool:
+    """Whether it says that something is not, or not always: what it belongs to is wrong without."""
+    return negated(text) or bool(_LIMITS.search(text))
 
 
 def _cut(number: int, passage: Passage) -> list[Candidate]:

@@ -11,7 +11,6 @@ from pydantic import BaseModel
 
 from adapters.generator.hearing import Hearing
 from adapters.generator.refusing import refused
-from orchestrator.domain.answers import Usage
 from orchestrator.domain.errors import Unavailable
 from orchestrator.ports.language import Completion
 
@@ -65,8 +64,8 @@ def hear(hearing: Hearing, event: bytes) -> str | None:
         raise _error(hearing.server, chunk.error)
     if chunk.choices is None:
         raise Unavailable(hearing.server, NONE)
-    if chunk.usage:
-        hearing.usage = Usage(chunk.usage.prompt_tokens, chunk.usage.completion_tokens)
+    if isinstance(chunk.usage, dict):
+        hearing.cost(chunk.usage.get("prompt_tokens"), chunk.usage.get("completion_tokens"))
     said = ""
     for choice in chunk.choices:
         said += hearing.text(choice.delta.content or choice.delta.refusal)
@@ -90,12 +89,7 @@ class _Choice(BaseModel):
     finish_reason: str | None = None
 
 
-class _Cost(BaseModel):
-    prompt_tokens: int
-    completion_tokens: int
-
-
 class _Chunk(BaseModel):
     choices: list[_Choice] | None = None
-    usage: _Cost | None = None
+    usage: Any = None
     error: Any = None

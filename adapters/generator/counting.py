@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,6 +14,8 @@ from orchestrator.domain.errors import Misconfigured
 
 Counter: TypeAlias = Callable[[Sequence[str]], Sequence[int]]
 
+AT_ONCE: Final = 30_000
+"""To guess for so many characters takes a millisecond: less than to wait for a thread."""
 _GUESSED: Final = re.compile(r"[A-Za-z]{1,3}|[0-9]{1,2}|[^\S ]|  +|[!-~]|[^ -~]{1}")
 _BEYOND: Final = re.compile(r"[^\x00-\uffff]")
 
@@ -24,6 +27,13 @@ def guessed(texts: Sequence[str]) -> list[int]:
     characters) counts for its four bytes.
     """
     return [len(_GUESSED.findall(text)) + 3 * len(_BEYOND.findall(text)) for text in texts]
+
+
+async def counted(counter: Counter, texts: Sequence[str]) -> Sequence[int]:
+    """What the counter says, from another thread where it takes its time."""
+    if counter is guessed and sum(map(len, texts)) <= AT_ONCE:
+        return counter(texts)
+    return await asyncio.to_thread(counter, texts)
 
 
 def read_counter(path: Path) -> Counter:
@@ -39,8 +49,8 @@ def read_counter(path: Path) -> Counter:
     tokenizer.no_padding()
     tokenizer.no_truncation()
 
-    def counted(texts: Sequence[str]) -> list[int]:
+    def count(texts: Sequence[str]) -> list[int]:
         found = tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
         return [len(one) for one in found]
 
-    return counted
+    return count

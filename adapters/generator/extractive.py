@@ -53,11 +53,12 @@ class ExtractiveGenerator:
         likeness, degraded = await self._likeness(query.text, closer)
         scored = _scored(closer, likeness)
         evidence = _evidence(question, scored[0][1], likeness) if scored else 0.0
-        if not scored or evidence < self._evidence:
+        found = quotes(question, scored, self._budget) if evidence >= self._evidence else []
+        if not found:
             yield Token(NOT_FOUND)
             yield Outcome(answerable=False, degraded=degraded, evidence=evidence)
             return
-        for number, one in enumerate(quotes(question, scored, self._budget)):
+        for number, one in enumerate(found):
             text = f"{one.text} [{one.passage + 1}]"
             yield Token(f" {text}" if number else text)
         yield Outcome(answerable=True, degraded=degraded, evidence=evidence)

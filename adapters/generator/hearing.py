@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeGuard
 
 import httpx
 
@@ -27,6 +27,8 @@ REASONS: Final[dict[str, FinishReason]] = {
     "model_length": "length",
     "content_filter": "content_filter",
 }
+MOST_TOKENS: Final = 1_000_000_000
+"""No answer costs more: whoever says so is wrong."""
 DRAIN_S: Final = 0.1
 """For a response to end after its last event; only then is its connection used again."""
 
@@ -61,6 +63,11 @@ class Hearing:
             raise Unavailable(self.server, "it gave up the answer")
         self.reason = REASONS[why]
 
+    def cost(self, read: object, written: object) -> None:
+        """The tokens that the server says were read and written; what is no count is not heard."""
+        if _is_count(read) and _is_count(written):
+            self.usage = Usage(read, written)
+
     async def finish(self, asked: Completion, count: Count) -> Finish:
         """The last word, the cost counted where the server did not tell it.
 
@@ -76,20 +83,33 @@ class Hearing:
         return Finish(self.reason, self.usage)
 
 
+def _is_count(told: object) -> TypeGuard[int]:
+    return isinstance(told, int) and not isinstance(told, bool) and 0 <= told <= MOST_TOKENS
+
+
 async def pieces(
     received: AsyncIterator[bytes], waiting: Waiting, hear: Callable[[bytes], str | None]
 ) -> AsyncGenerator[str]:
-    """The texts in a response of server-sent events; `hear` says None at the last event."""
+    """The texts in a response of server-sent events; `hear` says None at the last event.
+
+    What came at once is one piece: a reader who is behind catches up.
+    """
     events = Events()
     while some := await waiting.of(anext(received, b"")):
-        for event in events.feed(some):
-            text = hear(event)
-            if text is None:
-                await _drain(received)
-                return
-            if text:
+        said, ended = "", False
+        try:
+            for event in events.feed(some):
+                if (text := hear(event)) is None:
+                    ended = True
+                    break
+                said += text
+        finally:  # where an event is an error, too
+            if said:
                 waiting.heard()
-                yield text
+                yield said
+        if ended:
+            await _drain(received)
+            return
 
 
 async def _drain(received: AsyncIterator[bytes]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,11 +12,10 @@ import httpx
 import openai
 
 from adapters.generator import chat
-from adapters.generator.counting import Counter
+from adapters.generator.counting import Counter, counted
 from adapters.generator.hearing import Hearing
 from adapters.generator.refusing import Filtered, refused
 from adapters.generator.waiting import Patience, Waiting
-from orchestrator.domain.answers import Usage
 from orchestrator.domain.errors import Misconfigured, TooLarge, Unavailable
 from orchestrator.ports.language import Completion, Finish
 
@@ -61,14 +59,14 @@ class LiteLLMModel:
 
     async def count(self, texts: Sequence[str]) -> Sequence[int]:
         """By the tokenizer that was configured, else by a guess on the safe side."""
-        return await asyncio.to_thread(self._provided.counter, texts)
+        return await counted(self._provided.counter, texts)
 
     async def stream(self, asked: Completion) -> AsyncGenerator[str | Finish]:
         """One request to the provider, in the protocol that it has."""
         hearing = Hearing(self._server)
-        waiting = Waiting(self._server, self._provided.patience)
+        patience = self._provided.patience
         try:
-            with _translated(self._server):
+            with _translated(self._server), Waiting(self._server, patience) as waiting:
                 told = await waiting.of(litellm.acompletion(**self._asked(asked)))
                 try:
                     while (chunk := await waiting.of(anext(told, None))) is not None:
@@ -101,7 +99,7 @@ class LiteLLMModel:
 
 def _heard(hearing: Hearing, chunk: Any) -> str:
     if cost := getattr(chunk, "usage", None):
-        hearing.usage = Usage(cost.prompt_tokens, cost.completion_tokens)
+        hearing.cost(getattr(cost, "prompt_tokens", None), getattr(cost, "completion_tokens", None))
     said = ""
     for choice in chunk.choices:
         said += hearing.text(choice.delta.content)

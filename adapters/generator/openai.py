@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ import openai
 
 from adapters.generator import chat
 from adapters.generator.connecting import connected
-from adapters.generator.counting import Counter
+from adapters.generator.counting import Counter, counted
 from adapters.generator.hearing import Count, Hearing, pieces
 from adapters.generator.refusing import Filtered, refused
 from adapters.generator.waiting import Patience, Waiting
@@ -58,14 +57,13 @@ class OpenAIModel:
 
     async def count(self, texts: Sequence[str]) -> Sequence[int]:
         """By the tokenizer that was configured, else by a guess on the safe side."""
-        return await asyncio.to_thread(self._served.counter, texts)
+        return await counted(self._served.counter, texts)
 
     async def stream(self, asked: Completion) -> AsyncGenerator[str | Finish]:
         """One request; its events are read here, as they come."""
         hearing = Hearing(self._server)
-        waiting = Waiting(self._server, self._served.patience)
         try:
-            with translated(self._server):
+            with translated(self._server), Waiting(self._server, self._served.patience) as waiting:
                 async with AsyncExitStack() as stack:
                     received = await waiting.of(stack.enter_async_context(self._asked(asked)))
                     told = pieces(received, waiting, lambda event: chat.hear(hearing, event))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Final, NamedTuple
 
 from adapters.analysis import WORD, terms
 from adapters.generator.asked import Kind, has
-from adapters.generator.candidates import Candidate, clauses, quote
+from adapters.generator.candidates import Candidate, clauses, limits, quote
 from adapters.generator.weighing import Question, weighed
 from orchestrator.domain.text import sentences
 
@@ -22,6 +23,7 @@ CUT: Final = 0.8
 LENGTH: Final = 0.6
 """How much it counts against a sentence, when one is chosen first, that it is long."""
 MARK: Final = "…"
+_PAUSES: Final = (",", ";", ":", ")", "–", "—")
 
 
 class ClauseSigns(NamedTuple):
@@ -61,7 +63,7 @@ class Budget:
 
         As a function of `words` it is what comes to that average for questions of SQuAD.
         """
-        return 0.0074 * math.exp(-0.0811 * (self.words - 30))
+        return 0.0076 * math.exp(-0.0811 * (self.words - 30))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,10 @@ class Quote:
 def quotes(
     question: Question, scored: Sequence[tuple[float, Candidate]], budget: Budget
 ) -> list[Quote]:
-    """What is shown, the best first, of sentences with their scores: at least something of one."""
+    """What is shown, the best first, of sentences with their scores.
+
+    Nothing where none can be shown, in so few words, without saying the contrary.
+    """
     chances = shares([score for score, _ in scored])
     ranked = sorted(
         zip(chances, (one for _, one in scored), strict=True),
@@ -88,7 +93,7 @@ def quotes(
             continue
         text = _cut(question, one, chance, min(left, budget.most), budget.least * CUT)
         length = len(text.split()) + 1
-        if length > left or any(text in other.text for other in found):
+        if not text or length > left or any(text in other.text for other in found):
             continue
         found.append(Quote(text, one.passage))
         left -= length
@@ -121,13 +126,24 @@ def clause_signs(question: Question, parts: Sequence[str]) -> list[ClauseSigns]:
 
 
 def _cut(question: Question, one: Candidate, chance: float, most: int, least: float) -> str:
-    """The whole, if it is short or all of it is worth its words; else a run of its clauses."""
+    """The whole, if it is short or all of it is worth its words; else some of its clauses.
+
+    Nothing, where what would be left out limits what would be shown.
+    """
     if one.whole:
         return _beginning(one.text, most)
     spans = clauses(one.text) if one.length > SHORT + 1 else [(0, len(one.text))]
     parts = [one.text[a:b] for a, b in spans]
+    run = _worthy(question, parts, chance, most, least)
+    return _shown(parts, _with_limits(parts, run, most), most)
+
+
+def _worthy(
+    question: Question, parts: Sequence[str], chance: float, most: int, least: float
+) -> range:
+    """The run of clauses that is worth its words."""
     scores = [weighed(CLAUSE, signs) for signs in clause_signs(question, parts)]
-    lengths = [len(part.split()) for part in parts]
+    lengths = _lengths(parts)
     worth = [chance * p / n for p, n in zip(shares(scores), lengths, strict=True)]
     first, last = 0, len(parts)
     while last - first > 1:
@@ -137,15 +153,45 @@ def _cut(question: Question, one: Candidate, chance: float, most: int, least: fl
         if length < most and (worth[dropped] >= least or length - lengths[dropped] < SHORT):
             break
         first, last = (first + 1, last) if from_start else (first, last - 1)
-    return _shown("".join(parts[first:last]), most, first > 0, last < len(parts))
+    return range(first, last)
 
 
-def _shown(text: str, most: int, later: bool, earlier: bool) -> str:
-    words = quote(text).rstrip(",;:—–-( " if earlier else "").split()
-    room = most - 1
-    ended = earlier or len(words) > room
-    words = words[:room]
-    return f"{MARK if later else ''}{' '.join(words)}{MARK if ended else ''}"
+def _with_limits(parts: Sequence[str], run: range, most: int) -> Sequence[int]:
+    """The run and whatever limits what it says, with all between; where that is too much, without.
+
+    A run without "unless", or without the "not" before it, may say the contrary of its sentence.
+    """
+    limiting = {at for at, part in enumerate(parts) if limits(part)}
+    for at in range(1, len(parts)):  # a limit goes on up to a comma
+        if at - 1 in limiting and not parts[at - 1].rstrip().endswith(_PAUSES):
+            limiting.add(at)
+    needed = sorted({*run, *limiting})
+    wide = range(needed[0], needed[-1] + 1)
+    return wide if sum(_lengths(parts)[wide.start : wide.stop]) < most else needed
+
+
+def _lengths(parts: Sequence[str]) -> list[int]:
+    return [len(part.split()) for part in parts]
+
+
+def _shown(parts: Sequence[str], kept: Sequence[int], most: int) -> str:
+    """These of the parts, an ellipsis for what is missing; nothing where a limit would be."""
+    runs = [
+        [at for _, at in run] for _, run in groupby(enumerate(kept), lambda one: one[1] - one[0])
+    ]
+    texts = [_quoted(parts, run[0], run[-1] + 1) for run in runs]
+    words = f"{MARK} ".join(texts).split()
+    before, after = MARK if kept[0] > 0 else "", MARK if kept[-1] + 1 < len(parts) else ""
+    if len(words) >= most:
+        if limits(" ".join(words[most - 1 :])):
+            return ""
+        words, after = words[: most - 1], MARK
+    return f"{before}{' '.join(words)}{after}"
+
+
+def _quoted(parts: Sequence[str], first: int, last: int) -> str:
+    text = quote("".join(parts[first:last]))
+    return text if last == len(parts) else text.rstrip(",;:—–-( ")
 
 
 def _beginning(text: str, most: int) -> str:
@@ -154,4 +200,4 @@ def _beginning(text: str, most: int) -> str:
         return quote(text)
     ends = [end for _, end in sentences(text)]
     fitting = [end for end in ends if len(quote(text[:end]).split()) < most]
-    return quote(text[: max(fitting)]) if fitting else _shown(text, most, False, True)
+    return f"{quote(text[: max(fitting)])}{MARK}" if fitting else _shown([text], [0], most)

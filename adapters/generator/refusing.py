@@ -53,10 +53,10 @@ def seconds(retry_after: str | None) -> float | None:
         wait = float(retry_after)
     except ValueError:
         try:
-            until = parsedate_to_datetime(retry_after)
-        except ValueError:
+            until = parsedate_to_datetime(retry_after).astimezone(UTC)
+        except (ValueError, OverflowError):
             return None
-        wait = (until.astimezone(UTC) - datetime.now(UTC)).total_seconds()
+        wait = (until - datetime.now(UTC)).total_seconds()
     return None if math.isnan(wait) else min(max(wait, 0.0), LONGEST_S)
 
 

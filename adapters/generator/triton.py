@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager
@@ -13,7 +12,7 @@ import httpx
 from pydantic import TypeAdapter
 
 from adapters.generator.connecting import connected
-from adapters.generator.counting import Counter
+from adapters.generator.counting import Counter, counted
 from adapters.generator.hearing import Hearing, pieces
 from adapters.generator.refusing import refused
 from adapters.generator.templates import Template, prompt
@@ -86,14 +85,13 @@ class TritonModel:
 
     async def count(self, texts: Sequence[str]) -> Sequence[int]:
         """By the tokenizer that was configured, else by a guess on the safe side."""
-        return await asyncio.to_thread(self._deployed.counter, texts)
+        return await counted(self._deployed.counter, texts)
 
     async def stream(self, asked: Completion) -> AsyncGenerator[str | Finish]:
         """One request; where the backend does not say why it ended, its answers are counted."""
         hearing = Hearing(self._server)
         answer = _Answer(hearing, self._deployed.tensors)
-        waiting = Waiting(self._server, self._deployed.patience)
-        with self._translated():
+        with self._translated(), Waiting(self._server, self._deployed.patience) as waiting:
             async with AsyncExitStack() as stack:
                 received = await waiting.of(stack.enter_async_context(self._asked(asked)))
                 told = pieces(received, waiting, answer.hear)
@@ -165,9 +163,9 @@ class _Answer:
 
     def _cost(self, told: Mapping[str, Any]) -> None:
         read, written = (told.get(self._tensors.get(use, "")) for use in ("read", "written"))
-        if isinstance(read, int) and isinstance(written, int):
+        if isinstance(written, int):
             before = self._hearing.usage or Usage()
-            self._hearing.usage = Usage(read, before.completion_tokens + written)
+            self._hearing.cost(read, before.completion_tokens + written)
 
 
 def _flat(asked: Completion) -> dict[str, Any]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Self, TypeVar
 
+from orchestrator.domain.deadlines import Deadline
 from orchestrator.domain.errors import Unavailable
 
 Result = TypeVar("Result")
@@ -22,12 +23,23 @@ class Patience:
 
 
 class Waiting:
-    """The patience of one request: only the time in which its server is waited for counts."""
+    """The patience of one request, within a `with`.
+
+    Only the time in which its server is waited for counts.
+    """
 
     def __init__(self, server: str, patience: Patience) -> None:
         self._server = server
         self._idle_s = patience.idle_s
         self._whole_s = self._left_s = patience.first_token_s
+        self._clock = asyncio.get_running_loop().time
+        self._deadline = Deadline()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_raised: object) -> None:
+        self._deadline.close()
 
     def heard(self) -> None:
         """A token came: the time until the next one begins."""
@@ -39,12 +51,11 @@ class Waiting:
         Raises:
             Unavailable: if it does not.
         """
-        clock = asyncio.get_running_loop().time
-        began = clock()
+        began = self._clock()
         try:
-            async with asyncio.timeout(self._left_s):
+            with self._deadline.by(began + self._left_s):
                 return await work
         except TimeoutError as error:
             raise Unavailable(self._server, f"no token within {self._whole_s:g} s") from error
         finally:
-            self._left_s -= clock() - began
+            self._left_s -= self._clock() - began

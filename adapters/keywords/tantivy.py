@@ -27,7 +27,7 @@ from adapters.scratch import scratch
 from orchestrator.domain.errors import Unavailable
 from orchestrator.domain.identity import Scope
 from orchestrator.domain.passages import Hit
-from orchestrator.ports.arrays import Ids
+from orchestrator.ports.arrays import Ids, Room
 from orchestrator.ports.indexes import IndexKey, Visibility
 
 log = structlog.get_logger(__name__)
@@ -92,7 +92,8 @@ class TantivyKeywords:
         self._searching = ThreadPoolExecutor(1, thread_name_prefix="tantivy read")
         self._writer = index.writer(HEAP_BYTES, 1)
         searcher = index.searcher()
-        self._view = _View(searcher, _stored(searcher))
+        self._room = Room[Ids]()
+        self._view = _View(searcher, self._joined(np.empty(0, np.int64), _stored(searcher)))
 
     async def close(self) -> None:
         """Wait for segment merges, and let go of the writer's lock."""
@@ -141,8 +142,14 @@ class TantivyKeywords:
             self._writer.add_json(json.dumps({"id": chunk_id, "text": text}))
         self._writer.commit()
         self._index.reload()
-        left, new = np.delete(held, at[there]), np.unique(ids)
-        self._view = _View(self._index.searcher(), np.insert(left, np.searchsorted(left, new), new))
+        left = np.delete(held, at[there]) if there.any() else held
+        self._view = _View(self._index.searcher(), self._joined(left, np.unique(ids)))
+
+    def _joined(self, held: Ids, new: Ids) -> Ids:
+        """All of them, ascending; new ones mostly follow the others."""
+        if not len(held) or not len(new) or new[0] > held[-1]:
+            return self._room.extended(held, new)
+        return np.insert(held, np.searchsorted(held, new), new)
 
     def _search(self, question: str, scope: Scope, limit: int) -> Sequence[Hit]:
         view = self._view

@@ -224,7 +224,7 @@ class FaissVectors:
         assert self._lists
         known, sight = self._sights.get(selection, (None, None))
         if known is not allowed or sight is None:
-            sight = self._lists.sight(allowed)
+            sight = self._lists.sight(allowed, [one for _, one in self._sights.values()])
             self._sights[selection] = (allowed, sight)
         return sight
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -75,11 +76,14 @@ class InvertedLists:
         covered: Mask = self._placed >= 0
         return covered
 
-    def sight(self, allowed: Mask) -> Sight:
-        """Prepare searches among the slots allowed."""
+    def sight(self, allowed: Mask, known: Iterable[Sight] = ()) -> Sight:
+        """Prepare searches among the slots allowed, unless that was done for others like them."""
         seen = allowed[: self.slots] & self.covered
-        counts = np.bincount(self._placed[seen], minlength=self._index.nlist)
-        return Sight(np.packbits(seen, bitorder="little"), counts)
+        bits = np.packbits(seen, bitorder="little")
+        for sight in known:
+            if np.array_equal(sight.bits, bits):
+                return sight
+        return Sight(bits, np.bincount(self._placed[seen], minlength=self._index.nlist))
 
     def search(self, question: Vector, sight: Sight, limit: int) -> Slots:
         """The slots that are probably nearest, at most `limit`, in no order that counts."""

@@ -14,7 +14,7 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 
-from orchestrator.ports.arrays import Ids, Vector, Vectors
+from orchestrator.ports.arrays import Ids, Room, Vector, Vectors
 
 ERASED: Final = -1
 """The chunk id of a slot whose vector was removed, and of one that was found damaged."""
@@ -25,6 +25,7 @@ ROOM: Final = 1024
 
 Slots = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
+Crcs = npt.NDArray[np.uint32]
 
 
 class VectorRows:
@@ -41,8 +42,9 @@ class VectorRows:
         self._mapped: Vectors = np.empty((0, dimension), np.float32)
         self._stored = 0
         self._memory: Vectors = np.empty((0, dimension), np.float32)
-        self._crcs: npt.NDArray[np.uint32] = np.empty(0, np.uint32)
+        self._crcs: Crcs = np.empty(0, np.uint32)
         self.ids: Ids = np.empty(0, np.int64)
+        self._room, self._crc_room = Room[Ids](), Room[Crcs]()
         self.name = ""
 
     @property
@@ -69,8 +71,9 @@ class VectorRows:
         whole = min(len(held), os.fstat(vectors).st_size // self._row_bytes)
         sound = held["check"] == _check(held["id"], held["crc"])
         sound[whole:] = False
-        self.ids = np.where(sound, held["id"], ERASED).astype(np.int64)
-        self._crcs = held["crc"].copy()
+        ids = np.where(sound, held["id"], ERASED).astype(np.int64)
+        self.ids = self._room.extended(self.ids, ids)
+        self._crcs = self._crc_room.extended(self._crcs, held["crc"])
         self._stored = len(held)
         self._map()
         unsound = np.flatnonzero(~sound)
@@ -85,7 +88,7 @@ class VectorRows:
             self._write(self._stored, ids, vectors)
         else:
             self._remember(vectors)
-        self.ids = np.concatenate([self.ids, ids])
+        self.ids = self._room.extended(self.ids, ids)
 
     def erase(self, slots: Slots) -> None:
         """Blank vectors, on disk at once, and free their slots."""
@@ -167,7 +170,7 @@ class VectorRows:
         entries["check"] = _check(entries["id"], entries["crc"])
         _write(rows, vectors.tobytes(), start * self._row_bytes)
         _write(records, entries.tobytes(), start * RECORD.itemsize)
-        self._crcs = np.concatenate([self._crcs, entries["crc"]])
+        self._crcs = self._crc_room.extended(self._crcs, entries["crc"])
         self._stored = start + len(ids)
         if self._stored > len(self._mapped):
             self._map()
@@ -252,12 +255,10 @@ def remove(folder: Path, keep: Sequence[str]) -> None:
                 path.unlink()
 
 
-def _check(ids: Ids, crcs: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
+def _check(ids: Ids, crcs: Crcs) -> Crcs:
     """A checksum of what a slot says: a multiplicative hash of both numbers."""
     mixed = (ids.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)) ^ crcs.astype(np.uint64)
-    hashed: npt.NDArray[np.uint32] = (
-        (mixed * np.uint64(0xC2B2AE3D27D4EB4F)) >> np.uint64(32)
-    ).astype(np.uint32)
+    hashed: Crcs = ((mixed * np.uint64(0xC2B2AE3D27D4EB4F)) >> np.uint64(32)).astype(np.uint32)
     return hashed
 
 

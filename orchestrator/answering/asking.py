@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from orchestrator.answering.rewriting import UNWRITTEN
+from orchestrator.answering.rewriting import MISSING
 from orchestrator.answering.spelling import Spelling, corrected
 from orchestrator.answering.understanding import also, understood
 from orchestrator.domain.answers import MAX_QUERY_CHARACTERS, Query
@@ -40,7 +40,7 @@ class UnderstandingRetriever:
         texts = {f"part {number}": text for number, text in enumerate(found.parts, start=1)}
         try:
             texts |= await self._rewritten(asked)
-        except UNWRITTEN:
+        except MISSING:
             degraded = (*degraded, "rewriting")
         first, *others = await asyncio.gather(
             *(

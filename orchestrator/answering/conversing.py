@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from orchestrator.answering.following import STANDS_ALONE, standalone
-from orchestrator.answering.rewriting import UNWRITTEN
+from orchestrator.answering.rewriting import MISSING
 from orchestrator.domain.answers import Query, Turn
 from orchestrator.domain.text import without_markers
 from orchestrator.domain.understanding import FollowUp
@@ -47,7 +47,7 @@ class FollowUps:
         try:
             history, degraded = await self._heard(asked, query.history, self._model)
             whole = replace(asked, text=await self._model.standalone(asked, history)).understood()
-        except UNWRITTEN:
+        except MISSING:
             return replace(_by_rules(asked, query.history), degraded=("follow_up",))
         why = STANDS_ALONE if whole.text == asked.text else "made whole by a language model"
         return Followed(whole, FollowUp(asked.text, whole.text, why, "model"), degraded)
@@ -64,7 +64,7 @@ class FollowUps:
         early = _fitting(sizes[:first], self._how.history * SUMMARISED)
         try:
             summary = await model.summary(query, "\n".join(lines[first - early : first]))
-        except UNWRITTEN:
+        except MISSING:
             return "\n".join(lines[first:]), ("history_summary",)
         return "\n".join((_one_line(f"Before: {summary}"), *lines[first:])), ()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 from orchestrator.answering.lexical import LexicalVerifier
 from orchestrator.domain.errors import Unavailable
@@ -21,9 +22,15 @@ class Judge:
         self._verifier = verifier
         self._threshold = threshold
         self._passages = passages
-        above = [text for one in passages for text in (one.chunk.title, one.chunk.section or "")]
-        self._known = known_words(question, *above)
+        self._question = question
         self.degraded: tuple[str, ...] = ()
+
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        above = [
+            text for one in self._passages for text in (one.chunk.title, one.chunk.section or "")
+        ]
+        return known_words(self._question, *above)
 
     async def judged(self, found: Sequence[Statement]) -> list[Sentence]:
         """Each statement, as a sentence at its own place."""

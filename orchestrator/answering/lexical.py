@@ -17,6 +17,7 @@ from orchestrator.ports.verifier import Claim
 _CLAUSE: Final = re.compile(
     r"[;:,]\s+|\s+(?:and|but|while|whereas|und|aber|sondern)\s+|\s[–—-]\s", re.IGNORECASE
 )
+_PART: Final = re.compile(rf"{_CLAUSE.pattern}|[()]", re.IGNORECASE)
 _PASSIVE: Final = re.compile(r"\b(?:by|von|vom|durch)\b", re.IGNORECASE)
 _TIMES: Final = frozenset(
     stem(one)
@@ -247,7 +248,7 @@ def _turned(said: Place, best: Place) -> bool:
     """
     if said.negated == best.negated and not said.negated:
         return False
-    parts = [Place.of(one) for one in _CLAUSE.split(best.text)]
+    parts = [Place.of(one) for one in _PART.split(best.text)]
     about = [one.negated for one in parts if one.share(said.words) >= WHOLE]
     return said.negated not in (about or [best.negated])
 

@@ -10,21 +10,15 @@ from typing import Final
 from orchestrator.answering.delimiting import delimited, fresh_boundary
 from orchestrator.answering.prompts import Prompts
 from orchestrator.domain.answers import MAX_QUERY_CHARACTERS, Query
-from orchestrator.domain.errors import (
-    Exhausted,
-    Misconfigured,
-    TimedOut,
-    TooLarge,
-    Unavailable,
-)
+from orchestrator.domain.errors import Exhausted, Misconfigured, TimedOut, TooLarge, Unavailable
 from orchestrator.domain.text import without_markers
 from orchestrator.ports.language import Completion, LanguageModel
 
 LINE_TOKENS: Final = 96
 """A wording is at most so long."""
 PASSAGE_TOKENS: Final = 256
-UNWRITTEN: Final = (Unavailable, Exhausted, TimedOut, TooLarge, Misconfigured)
-"""What a model may fail by: a question is answered without its words, too."""
+MISSING: Final = (Unavailable, Exhausted, TimedOut, Misconfigured, TooLarge)
+"""What a language model may fail with that only helps: an answer is made without it."""
 _MARK: Final = re.compile(r"\A\s*(?:[-*•]|\d{1,2}[.):])\s+")
 
 

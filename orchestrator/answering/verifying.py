@@ -10,7 +10,8 @@ from contextlib import aclosing
 from typing import Final
 
 from orchestrator.answering.lexical import Evidence, LexicalVerifier, closest
-from orchestrator.domain.errors import Exhausted, TooLarge, Unavailable
+from orchestrator.answering.rewriting import MISSING
+from orchestrator.domain.errors import Unavailable
 from orchestrator.domain.passages import Passage
 from orchestrator.domain.words import words
 from orchestrator.ports.embedder import Embedder
@@ -83,7 +84,7 @@ class ModelVerifier:
         tasks = [asyncio.ensure_future(self._asked(one)) for one in claims]
         try:
             return await asyncio.gather(*tasks)
-        except (Exhausted, TooLarge) as error:
+        except MISSING as error:
             raise Unavailable("verifier", error.detail) from error
         finally:
             for task in tasks:

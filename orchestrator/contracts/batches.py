@@ -13,7 +13,7 @@ from orchestrator.domain.batches import Batch, Ending, Item, Kind, Outcome, Stan
 from orchestrator.domain.errors import NotFound
 
 LONG_S = 60.0
-SHORT_S = 0.3
+SHORT_S = 0.02
 REFUSED = Outcome(Standing.REFUSED, code="unsupported_content", reason="it is a picture")
 
 
@@ -97,9 +97,10 @@ class BatchesContract:
     async def test_files_whose_request_died_are_interrupted_and_no_errand(
         self, clerk: Clerk
     ) -> None:
-        batch = await batch_of(clerk, Kind.FILES, "a", "b", seconds=SHORT_S)
-        await clerk.catalog.errands.settle(batch.id, 1, Ending(REFUSED), seconds=SHORT_S)
+        batch = await batch_of(clerk, Kind.FILES, "a", "b", "c")
+        await clerk.catalog.errands.settle(batch.id, 1, Ending(REFUSED), seconds=LONG_S)
         held = await clerk.catalog.batches.get(batch.id)
+        await clerk.catalog.errands.settle(batch.id, 2, Ending(REFUSED), seconds=SHORT_S)
         await asyncio.sleep(2 * SHORT_S)
 
         now = await clerk.catalog.batches.get(batch.id)

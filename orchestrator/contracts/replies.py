@@ -13,7 +13,7 @@ from orchestrator.domain.errors import Conflict, Rejected
 from orchestrator.ports.catalog import Catalog, Reply
 
 LONG_S = 60.0
-SHORT_S = 0.3
+SHORT_S = 0.02
 
 
 class RepliesContract:

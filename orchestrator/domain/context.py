@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from contextlib import AbstractContextManager
+from contextvars import ContextVar, Token
 
 from orchestrator.domain.answers import Spent
 
@@ -88,15 +87,23 @@ def ends_at() -> float:
     return _ends.get()
 
 
-@contextmanager
-def ending(at: float) -> Iterator[None]:
+def ending(at: float) -> AbstractContextManager[None]:
     """Within the block the request must be over at that time, or sooner where it must anyway.
 
     Around one `await` of a stream's next piece, never around a `yield`: what is set there, whoever
     reads the stream would have as well.
     """
-    token = _ends.set(min(at, _ends.get()))
-    try:
-        yield
-    finally:
-        _ends.reset(token)
+    return _Ending(at)
+
+
+class _Ending:
+    __slots__ = ("_at", "_token")
+
+    def __init__(self, at: float) -> None:
+        self._at = at
+
+    def __enter__(self) -> None:
+        self._token: Token[float] = _ends.set(min(self._at, _ends.get()))
+
+    def __exit__(self, *_raised: object) -> None:
+        _ends.reset(self._token)

@@ -11,7 +11,8 @@ _LINE_ITEM: Final = re.compile(r"\A[ \t]*(?:[-*•]|\d{1,3}[.)])[ \t]")
 _ROW: Final = re.compile(r"\A\|(?=\s|.*\|\Z)|\s\|\Z", re.DOTALL)
 _MARK: Final = r"(?:(?:[-*•]|\d{1,3}[.)])[ \t]|\|)"
 _BREAK: Final = re.compile(rf"\n[ \t]*\n+|\n(?=[ \t]*{_MARK})")
-_NUMBERED: Final = re.compile(r"\s?\[\d+\]")
+_NUMBERED: Final = re.compile(r"\s?(?:\[\s?\d+\s?\]|[【［]\s?\d+\s?(?:†[^】］\n]{0,40})?[】］])")
+_NUMBERS: Final = re.compile(r"[\[【［]((?:\s?\d+\s?[,;–-])+\s?\d+\s?)[\]】］]")
 _END: Final = re.compile(r"[.!?]+[\"'”’)\]]*(?=\s)")
 _ABBREVIATIONS: Final = frozenset(
     """mr mrs ms dr prof st no nos vs etc eg e.g ie i.e al fig figs eq approx inc ltd co corp
@@ -67,10 +68,13 @@ def quotable(text: str) -> str:
 
 
 def without_markers(text: str) -> str:
-    """The text without numbers in square brackets, which a reader would take for citations."""
+    """The text without numbers in square brackets, which a reader would take for citations.
+
+    Several, which may be an interval, are put in parentheses.
+    """
     while (plain := _NUMBERED.sub("", text)) != text:
         text = plain
-    return text
+    return _NUMBERS.sub(r"(\1)", text)
 
 
 def _ends_sentence(text: str, stop: int, after: int, last: int) -> bool:

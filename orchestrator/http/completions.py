@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from json.encoder import encode_basestring_ascii as quoted
 from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
@@ -135,7 +136,7 @@ class Chunks:
                 return self._chunk({"role": "assistant", "content": ""}, rag=rag)
             case Token():
                 before, after = self._around
-                return b"%b%b%b" % (before, json.dumps(event.text).encode(), after)
+                return b"%b%b%b" % (before, quoted(event.text).encode(), after)
             case Done():
                 return self._last(event) + DONE
             case Failure():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from functools import partial
+from json.encoder import encode_basestring_ascii as quoted
 from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
@@ -122,7 +123,7 @@ def written(event: Told) -> bytes:
         case Sources():
             return _event("sources", _SOURCES.dump_json(event).decode())
         case Token():
-            return _event("token", json.dumps({"text": event.text}))
+            return f'event: token\ndata: {{"text": {quoted(event.text)}}}\n\n'.encode()
         case Done():
             return _event("done", _ANSWER.dump_json(event.answer).decode())
         case Failure():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, closing
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, TypeVar
 
@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from orchestrator.domain.answers import Answer, Done, Event, Query
 from orchestrator.domain.context import ending
+from orchestrator.domain.deadlines import Deadline
 from orchestrator.domain.errors import RagError, TimedOut
 from orchestrator.http.problems import problem_of, unexpected
 from orchestrator.telemetry.counting import count_answer
@@ -128,16 +129,16 @@ async def _in_time(app: Application, asked: Query) -> AsyncGenerator[Event]:
     seconds = app.settings.http.timeout_s
     ends = asyncio.get_running_loop().time() + seconds
     async with aclosing(app.answering.stream(asked)) as events:
-        while True:
-            try:
-                with ending(ends):  # neither around a yield: they belong to one task
-                    async with asyncio.timeout_at(ends):
+        with closing(Deadline()) as deadline:
+            while True:
+                try:
+                    with ending(ends), deadline.by(ends):  # not around a yield
                         event = await anext(events)
-            except StopAsyncIteration:
-                return
-            except TimeoutError as error:
-                raise _timed_out(seconds) from error
-            yield event
+                except StopAsyncIteration:
+                    return
+                except TimeoutError as error:
+                    raise _timed_out(seconds) from error
+                yield event
 
 
 def _failure(app: Application, problem: dict[str, Any]) -> Failure:

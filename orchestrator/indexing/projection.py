@@ -252,8 +252,13 @@ async def _together(
 
 
 def _difference(wanted: Ids, held: Ids) -> tuple[Ids, Ids]:
+    """What is wanted and not held, and the other way round; both ascend, and mostly begin alike."""
     if wanted is held:
         return NOTHING, NOTHING
+    alike = min(len(wanted), len(held))
+    others = np.flatnonzero(wanted[:alike] != held[:alike])
+    alike = int(others[0]) if len(others) else alike
+    wanted, held = wanted[alike:], held[alike:]
     return (
         np.setdiff1d(wanted, held, assume_unique=True),
         np.setdiff1d(held, wanted, assume_unique=True),

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from orchestrator.domain.filters import And, Condition, Filter, Metadata, Not
 from orchestrator.domain.identity import Scope
 from orchestrator.indexing.columns import Column, Mask
-from orchestrator.ports.arrays import Ids
+from orchestrator.ports.arrays import Ids, Room
 from orchestrator.ports.catalog import Delta, Rights, Run
 from orchestrator.ports.indexes import Selection
 
@@ -103,7 +103,7 @@ class _State:
     selections: OrderedDict[tuple[Who, int], Selection] = field(default_factory=OrderedDict)
 
     def of(self, live: Mask) -> _State:
-        """The view without some chunks."""
+        """The view without some chunks, and without selections."""
         return replace(
             self,
             ids=self.ids[live],
@@ -113,6 +113,11 @@ class _State:
             selections=OrderedDict(),
         )
 
+    def still(self, first: int, last: int) -> OrderedDict[tuple[Who, int], Selection]:
+        """The selections at some revisions."""
+        kept = ((key, one) for key, one in list(self.selections.items()) if first <= key[1] <= last)
+        return OrderedDict(kept)
+
 
 class Roster:
     """`orchestrator.ports.indexes.Visibility` for one generation of one workspace."""
@@ -120,6 +125,8 @@ class Roster:
     def __init__(self, generation: int) -> None:
         self._generation = generation
         self._state = _State()
+        self._ids, self._added, self._removed = Room[Ids](), Room[Ids](), Room[Ids]()
+        self._documents = Room[npt.NDArray[np.int32]]()
         self._places: dict[str, int] = {}
         self._forgotten = 0
 
@@ -134,13 +141,17 @@ class Roster:
         return self._state.ids
 
     def apply(self, delta: Delta) -> Ids:
-        """Move to the delta's revision; the ids of chunks that were deleted by it."""
+        """Move to the delta's revision; the ids of chunks that were deleted by it.
+
+        What was selected at earlier revisions holds as long as no rights change.
+        """
         known = len(self._places)
+        kept = self._state.still(0, self._state.revision) if self._only_more(delta) else {}
         state = replace(
             self._state,
             revision=delta.revision,
             rights=self._granted(delta.documents),
-            selections=OrderedDict(),
+            selections=OrderedDict(kept),
         )
         touched = [self._places[one.document_id] for one in delta.documents]
         before = [place for place in touched if place < known]
@@ -165,7 +176,8 @@ class Roster:
         self._forgotten = max(self._forgotten, revision)
         live = self._state.removed > revision
         if not live.all():
-            self._state = self._state.of(live)
+            kept = self._state.still(revision, self._state.revision)
+            self._state = replace(self._state.of(live), selections=kept)
 
     def select(self, scope: Scope) -> Selection:
         """The chunks the scope may see at its revision, with the rights of now."""
@@ -226,6 +238,14 @@ class Roster:
         place = found.index(chunk_id)
         return found[max(0, place - count) : place] + found[place + 1 : place + 1 + count]
 
+    def _only_more(self, delta: Delta) -> bool:
+        """Whether every document that was known allows what it did."""
+        for now in delta.documents:
+            place = self._places.get(now.document_id)
+            if place is not None and not _alike(self._state.rights.granted[place], now):
+                return False
+        return True
+
     def _granted(self, documents: Sequence[Rights]) -> _Rights:
         if not documents:
             return self._state.rights
@@ -255,11 +275,19 @@ class Roster:
             before[at[~new]] = removed[~new]
         return replace(
             state,
-            ids=np.concatenate([state.ids, ids[new]]),
-            documents=np.concatenate([state.documents, places[new].astype(np.int32)]),
-            added=np.concatenate([state.added, added[new]]),
-            removed=np.concatenate([before, removed[new]]),
+            ids=self._ids.extended(state.ids, ids[new]),
+            documents=self._documents.extended(state.documents, places[new].astype(np.int32)),
+            added=self._added.extended(state.added, added[new]),
+            removed=self._removed.extended(before, removed[new]),
         )
+
+
+def _alike(before: Rights | None, now: Rights) -> bool:
+    """Whether nothing that filters or groups could tell apart has changed."""
+    if before is None:
+        return now.deleted
+    same = before.acl == now.acl and repr(before.metadata) == repr(now.metadata)
+    return same and not now.deleted
 
 
 def _groups(right: Rights | None) -> tuple[str, ...]:

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from orchestrator.domain.answers import Outcome, Query, Token
-from orchestrator.domain.errors import Exhausted, Misconfigured, TimedOut, Unavailable
+from orchestrator.domain.errors import Exhausted, Misconfigured, TimedOut, TooLarge, Unavailable
 from orchestrator.domain.passages import Passage
 from orchestrator.ports.generator import Generator
 
-PASSED_ON: Final = (Unavailable, Exhausted, TimedOut, Misconfigured)
-"""What another generator may do better at; the rest is the question's own fault, or a defect."""
+PASSED_ON: Final = (Unavailable, Exhausted, TimedOut, Misconfigured, TooLarge)
+"""What another generator may do better at: its window may be larger, and quotations need none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, closing
 from typing import Final
 
 from orchestrator.domain.context import ends_at
+from orchestrator.domain.deadlines import Deadline
 from orchestrator.domain.errors import TimedOut, Unavailable
 from orchestrator.ports.language import Completion, Finish, LanguageModel
 
@@ -59,19 +60,20 @@ class Patient:
         """
         clock, limit_s = asyncio.get_running_loop().time, self._first_s
         async with aclosing(self._inner.stream(asked)) as pieces:
-            while True:
-                late, over = clock() + limit_s, ends_at()
-                try:
-                    async with asyncio.timeout_at(min(late, over)):
-                        piece = await anext(pieces)
-                except StopAsyncIteration:
-                    return
-                except TimeoutError as error:
-                    if over < late:
-                        raise TimedOut(f"{self.name} did not finish in time") from error
-                    raise self._silent(limit_s) from error
-                yield piece
-                limit_s = self._idle_s
+            with closing(Deadline()) as deadline:
+                while True:
+                    late, over = clock() + limit_s, ends_at()
+                    try:
+                        with deadline.by(min(late, over)):
+                            piece = await anext(pieces)
+                    except StopAsyncIteration:
+                        return
+                    except TimeoutError as error:
+                        if over < late:
+                            raise TimedOut(f"{self.name} did not finish in time") from error
+                        raise self._silent(limit_s) from error
+                    yield piece
+                    limit_s = self._idle_s
 
     def _silent(self, seconds: float) -> Unavailable:
         return Unavailable(self.name, f"it said nothing for {seconds:g} s")

@@ -257,7 +257,7 @@ async def test_a_file_that_cannot_be_opened_for_another_reason_is_not_waited_for
 
     monkeypatch.setattr(Database, "open", refused)
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         with pytest.raises(Unavailable, match="unable"):
             async with open_sqlite(tmp_path / "catalog.db"):
                 pass

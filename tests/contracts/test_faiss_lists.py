@@ -211,6 +211,34 @@ async def test_a_filter_finds_the_best_of_what_it_lets_through(opened, ledger, s
         assert await recall(index, ledger, vectors, filters=Condition("part", "eq", 1)) >= 0.95
 
 
+async def test_what_is_seen_of_lists_is_counted_again_only_where_it_differs(
+    opened, ledger, monkeypatch
+):
+    counts = []
+    counting = np.bincount
+
+    def counted(*args, **kwargs):
+        counts.append(counting(*args, **kwargs))
+        return counts[-1]
+
+    monkeypatch.setattr(np, "bincount", counted)
+    vectors = clustered(2001, 1)
+    async with opened() as index:
+        ids = [*ledger.publish(1), *ledger.publish(1999)]
+        await index.apply(ids_of(ids), list(vectors[:-1]), remove=NOTHING)
+        await index.trained()
+        await index.search(vectors[0], scope=ledger.scope(), limit=3)
+        (later,) = ledger.publish(1)
+        await index.apply(ids_of([later]), [vectors[-1]], remove=NOTHING)
+        assert later in found(await index.search(vectors[-1], scope=ledger.scope(), limit=3))
+        assert [one.sum() for one in counts] == [2000]
+
+        ledger.delete(ids[0])
+        assert ids[0] not in found(await index.search(vectors[0], scope=ledger.scope(), limit=3))
+
+    assert [one.sum() for one in counts] == [2000, 1999]
+
+
 async def test_a_damaged_list_is_noticed_and_what_was_in_it_is_still_found(
     opened, ledger, tmp_path
 ):

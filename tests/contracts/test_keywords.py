@@ -76,7 +76,7 @@ class SlowStarter(ThreadPoolExecutor):
         if self._begun:
             return super().submit(fn, *args, **kwargs)
         self._begun = True
-        return super().submit(lambda: self.go.wait(10) and fn(*args, **kwargs))
+        return super().submit(lambda: self.go.wait(60) and fn(*args, **kwargs))
 
 
 class TestOverlapIndex(KeywordIndexContract):

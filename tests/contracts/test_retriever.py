@@ -190,7 +190,7 @@ class TestHybridRetriever(RetrieverContract):
             await met.wait()
             return [Hit(1, 1.0)]
 
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             found = await build(dense=waiting, keyword=waiting).retrieve(asked, limit=2)
 
         assert ids(found) == [1]

@@ -76,7 +76,7 @@ def alive(pid):
         return False
 
 
-async def until(condition, seconds=10.0):
+async def until(condition, seconds=60.0):
     ends = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < ends

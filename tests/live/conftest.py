@@ -13,6 +13,7 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 
+from orchestrator import health
 from orchestrator.http.app import create_app
 from orchestrator.settings import load
 from orchestrator.telemetry.metrics import Metrics
@@ -26,6 +27,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.live)
+
+
+@pytest.fixture(autouse=True)
+def patient_health(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing here is called down because the machine was slow for two seconds."""
+    monkeypatch.setattr(health, "PATIENCE_S", 60.0)
 
 
 @pytest.fixture(autouse=True, scope="session")

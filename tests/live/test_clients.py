@@ -86,4 +86,4 @@ def test_an_open_socket_does_not_hold_up_the_end(tmp_path_factory: pytest.TempPa
 
         assert closed.value.rcvd
         assert closed.value.rcvd.code == 1012
-        assert running.process.wait(20) == 0
+        assert running.process.wait(120) == 0

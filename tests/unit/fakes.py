@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import selectors
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -224,7 +225,7 @@ class Watcher:
         self.failed_purges.append((document_id, error))
 
 
-async def until(condition: Any, *, seconds: float = 10.0, every: float = 0.002) -> None:
+async def until(condition: Any, *, seconds: float = 60.0, every: float = 0.002) -> None:
     """Wait until the condition holds."""
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110  # anything may be waited for here
@@ -232,29 +233,32 @@ async def until(condition: Any, *, seconds: float = 10.0, every: float = 0.002) 
 
 
 class _Impatient(selectors.DefaultSelector):
-    """Does not wait, unless for one of `threads`; remembers how long it would have waited."""
+    """Does not wait, unless for one of `threads`; its clock moves by what was to be waited."""
 
-    saved = 0.0
+    now = 0.0
     threads = 0
 
     def select(self, timeout: float | None = None) -> Any:
-        if timeout is None or self.threads:
-            return super().select(timeout)
-        found = super().select(0)
-        if not found:
-            self.saved += max(0.0, timeout)
+        if timeout is None:
+            return super().select()
+        began = time.monotonic()
+        found = super().select(timeout if self.threads else 0)
+        if self.threads:
+            self.now += max(0.0, min(time.monotonic() - began, timeout))
+        elif not found:
+            self.now += max(0.0, timeout)
         return found
 
 
 class HurriedLoop(asyncio.SelectorEventLoop):
-    """An event loop whose clock jumps to the next timer when there is nothing to do."""
+    """An event loop whose clock is moved by waiting alone, and jumps to the next timer."""
 
     def __init__(self) -> None:
         self._impatient = _Impatient()
         super().__init__(self._impatient)
 
     def time(self) -> float:
-        return super().time() + self._impatient.saved
+        return self._impatient.now
 
     def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:
         future = super().run_in_executor(executor, func, *args)

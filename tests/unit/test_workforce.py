@@ -123,7 +123,7 @@ async def test_one_that_does_not_stop_is_killed(hire):
     force, running = hire(code, stop_s=0.2)
     await until(lambda: force.pids)
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await stopped(running)
 
     assert force.pids == []

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from pathlib import Path
 
 import pytest
 
-from adapters.generator.counting import guessed, read_counter
+from adapters.generator.counting import counted, guessed, read_counter
 
 SAMPLES = sorted(Path(__file__).parents[3].glob("samples/documents/**/*.md"))
 
@@ -27,3 +29,20 @@ def test_a_guess_has_as_many_tokens_as_a_real_tokenizer_or_more(model_folder):
 )  # fmt: skip
 def test_what_a_guess_counts(text, tokens):
     assert guessed([text]) == [tokens]
+
+
+async def test_a_guess_at_little_text_needs_no_other_thread(monkeypatch):
+    monkeypatch.setattr(asyncio, "to_thread", pytest.fail)
+
+    assert await counted(guessed, ["cats", "12345"]) == [2, 3]
+
+
+async def test_a_tokenizer_does_not_hold_up_others():
+    threads = []
+
+    def counter(texts):
+        threads.append(threading.current_thread())
+        return [7 for _ in texts]
+
+    assert await counted(counter, ["cat"]) == [7]
+    assert threading.main_thread() not in threads

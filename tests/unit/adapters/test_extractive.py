@@ -297,6 +297,101 @@ async def test_a_long_sentence_is_cut_to_the_clauses_that_answer():
     assert quote.endswith("…")
 
 
+@pytest.mark.parametrize(
+    ("asked", "told_so", "limit"),
+    [
+        (
+            "When are refunds paid?",
+            "Refunds are paid within 7 days of purchase to the card that was used for the order, ",
+            "unless the item was opened or damaged by the customer after it was delivered.",
+        ),
+        (
+            "When are refunds paid?",
+            "Refunds are paid within 7 days of purchase to the card that was used for the order, ",
+            "but not for items that were opened.",
+        ),
+        (
+            "When may the data be deleted?",
+            (
+                "The data may be deleted after 90 days by the administrator of the system, who is "
+                "named in the list of the services, "
+            ),
+            "only if the legal department has agreed in writing.",
+        ),
+        (
+            "How many days of holiday do employees have?",
+            (
+                "Employees have 30 days of holiday a year, which are to be taken by the end of "
+                "December, "
+            ),
+            "if they have worked for the company for more than six months.",
+        ),
+        (
+            "What is the limit for hotels in Paris?",
+            (
+                "The limit for hotels is 140 EUR a night in Berlin, Hamburg and Munich as well as "
+                "in Vienna, and 180 EUR a night in Paris "
+            ),
+            "(without breakfast).",
+        ),
+        (
+            "Dürfen Mitarbeiter im Ausland arbeiten?",
+            (
+                "Mitarbeiter dürfen bis zu 30 Tage im Jahr im Ausland arbeiten, was die "
+                "Personalabteilung in jedem Land von neuem prüft, "
+            ),
+            "sofern der Vorgesetzte zugestimmt hat.",
+        ),
+    ],
+)
+async def test_what_limits_a_sentence_is_quoted_with_it(asked, told_so, limit):
+    given = passages(told_so + limit)
+
+    said, answerable = await told(asked, given, words=10, evidence=0.0)
+
+    assert answerable
+    assert said.endswith(f"{limit} [1]")
+
+
+@pytest.mark.parametrize(
+    "denial",
+    [
+        "Except for contractors, who bring their own food to the lobby, ",
+        "It is not the case, as the old handbook said in its chapter on food, that ",
+        "Provided that the head of the house has agreed to it in writing, ",
+    ],
+)
+async def test_what_is_said_against_a_clause_ahead_of_it_is_quoted_with_it(denial):
+    asked = "When does the canteen serve lunch to contractors?"
+    given = passages(f"{denial}the canteen serves lunch to contractors from noon to two.")
+
+    said, _ = await told(asked, given, words=10, evidence=0.0)
+
+    assert said.startswith(denial)
+
+
+async def test_between_a_clause_and_its_limit_is_an_ellipsis_where_all_of_it_is_too_long():
+    aside = " and with the seal of the house on it, which is kept by the clerk of the house," * 4
+    given = passages(
+        f"Refunds are paid within 7 days of purchase to everyone,{aside} unless they are fined."
+    )
+
+    said, _ = await told("When are refunds paid?", given, words=10)
+
+    assert said.startswith("Refunds are paid within 7 days of purchase to everyone…")
+    assert said.endswith("… unless they are fined. [1]")
+    assert len(said.split()) <= 40
+
+
+async def test_what_cannot_be_quoted_with_its_limit_is_not_quoted():
+    words = "of the large wooden house on the hill beside the river " * 8
+    given = passages(f"Refunds of the owner {words}are paid within 7 days never")
+
+    said = await told("When are refunds of the owner paid?", given, words=10, evidence=0.0)
+
+    assert said == (NOT_FOUND, False)
+
+
 async def test_more_words_are_more_sentences():
     given = passages(f"{REFUNDS} {FEES} {HOTELS} {LUNCH}")
 

@@ -119,7 +119,7 @@ async def test_of_an_answer_that_is_too_long_the_first_sentences_are_quoted():
 
     text, _ = await told("Are herons admitted?", asked("Are herons admitted?", answer))
 
-    quote = text.removesuffix(" [1]")
+    quote = text.removesuffix("… [1]")
     assert answer.startswith(quote)
     assert quote.endswith("admitted.")
     assert 30 < len(quote.split()) < 60

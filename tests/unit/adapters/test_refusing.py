@@ -72,6 +72,7 @@ def test_what_a_server_says_is_not_repeated():
         ("inf", LONGEST_S),
         ("99999999", LONGEST_S),
         ("soon", None),
+        ("Mon, 01 Jan 99999999999 00:00:00 GMT", None),
         ("Mon, 01 Jan 2001 00:00:00 GMT", 0.0),
     ],
 )

@@ -22,7 +22,7 @@ PAGE_BYTES = 1000
 
 
 @asynccontextmanager
-async def web_of(allowed=HERE, timeout_s: float = 5.0) -> AsyncIterator[HttpWeb]:
+async def web_of(allowed=HERE, timeout_s: float = 60.0) -> AsyncIterator[HttpWeb]:
     async with open_web(allowed, page_bytes=PAGE_BYTES, timeout_s=timeout_s) as opened:
         yield opened
 

@@ -5,13 +5,7 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.answering.asking import UnderstandingRetriever
-from orchestrator.domain.errors import (
-    Exhausted,
-    Misconfigured,
-    TimedOut,
-    TooLarge,
-    Unavailable,
-)
+from orchestrator.domain.errors import Exhausted, Misconfigured, TimedOut, TooLarge, Unavailable
 from orchestrator.domain.passages import Passage, Retrieval, StageScore
 from orchestrator.domain.understanding import Correction
 from orchestrator.domain.workspaces import Understanding
@@ -178,8 +172,8 @@ async def test_paraphrases_and_an_imagined_answer_are_searched_for_too():
         Unavailable("the model", "switched off"),
         Exhausted("busy"),
         TimedOut("late"),
-        TooLarge("a small window"),
         Misconfigured("the key was refused"),
+        TooLarge("its window is small"),
     ],
 )
 async def test_a_language_model_that_is_down_degrades_and_the_question_itself_is_searched(error):

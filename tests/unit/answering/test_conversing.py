@@ -11,13 +11,7 @@ from orchestrator.answering.following import STANDS_ALONE
 from orchestrator.answering.prompts import prompts
 from orchestrator.answering.rewriting import ModelRewriter
 from orchestrator.domain.answers import Done, Query, Turn
-from orchestrator.domain.errors import (
-    Exhausted,
-    Misconfigured,
-    NotFound,
-    TooLarge,
-    Unavailable,
-)
+from orchestrator.domain.errors import Misconfigured, NotFound, TooLarge, Unavailable
 from orchestrator.domain.identity import Principal, Scope
 from orchestrator.domain.sessions import Cited, Exchange, Session, turns, unknown_session
 from orchestrator.domain.understanding import FollowUp, Understood
@@ -30,13 +24,17 @@ SAID = (Turn("user", HOTELS), Turn("assistant", "Up to 140 EUR. [1]"))
 IN_BERLIN = "Up to what price a night are hotels reimbursed in Berlin?"
 
 
+OFF = Unavailable("model", "switched off")
+ERRORS = [OFF, Misconfigured("the key was refused"), TooLarge("its window is small")]
+
+
 class Model:
     """A conversant that keeps what it was told; words are tokens."""
 
-    def __init__(self, *said, down=None, error=None):
+    def __init__(self, *said, down=None, error=OFF):
         self.said = list(said)
         self.down = down
-        self.error = error or Unavailable("model", "switched off")
+        self.error = error
         self.told = []
         self.summarised = []
 
@@ -145,18 +143,8 @@ async def test_what_was_said_reaches_the_model_as_data():
     assert "<passage 1" not in said
 
 
-@pytest.mark.parametrize(
-    "error",
-    [
-        Unavailable("model", "switched off"),
-        Exhausted("busy"),
-        TooLarge("a small window"),
-        Misconfigured("the key was refused"),
-    ],
-)
-async def test_where_the_model_is_down_rules_do_and_the_answer_says_so_and_is_not_kept(
-    stages, error
-):
+@pytest.mark.parametrize("error", ERRORS)
+async def test_where_the_model_fails_rules_do_and_the_answer_says_so_and_is_not_kept(stages, error):
     stages.follow_ups = FollowUps(model=Model(down="standalone", error=error))
 
     given = await asked(stages)
@@ -213,8 +201,10 @@ async def test_what_exceeds_the_budget_is_summarised(stages):
     assert [line.split()[1] for line in rest] == ["3", "4"]
 
 
-async def test_without_a_summary_the_latest_turns_do(stages):
-    stages.follow_ups = FollowUps(Conversing(history=200), model := Model("W?", down="summary"))
+@pytest.mark.parametrize("error", ERRORS)
+async def test_without_a_summary_the_latest_turns_do(stages, error):
+    model = Model("W?", down="summary", error=error)
+    stages.follow_ups = FollowUps(Conversing(history=200), model)
     long = tuple(Turn("assistant", f"{number} " + "word " * 90) for number in range(3))
 
     given = await asked(stages, history=long)

@@ -131,10 +131,10 @@ def test_no_boundary_comes_twice():
 
 def test_a_text_made_to_take_long_does_not():
     pieces = ["<", "<|", "[", "[ ", "[1,", "system ", "=", "</", "\n#", "[begin of "]
-    began = time.perf_counter()
+    began = time.process_time()
 
     for piece in pieces:
         neutral(piece * (40_000 // len(piece)))
     neutral("".join(random.Random(7).choices(pieces, k=20_000)))
 
-    assert time.perf_counter() - began < 20
+    assert time.process_time() - began < 20

@@ -13,6 +13,10 @@ REFUNDS = (
     "was used. Fees are not refunded. Receipts are due within 30 days of the journey."
 )
 HOTELS = "Hotels are reimbursed up to 140 EUR a night. Breakfast is not included, but lunch is."
+RATES = (
+    "Hotels are reimbursed up to 140 EUR a night in Berlin and Vienna as well as in Bern, and up "
+    "to 180 EUR a night in Paris (without breakfast, which is paid by the employee)."
+)
 BOWL = (
     "The Denver Broncos defeated the Carolina Panthers. The game was played at Levi's Stadium in "
     "Santa Clara on February 7, 2016. The Panthers were led by Cam Newton."
@@ -40,6 +44,7 @@ async def support(*parts, of):
         ("The refund goes to the payment method that was used.", REFUNDS),
         ("Up to €140 is reimbursed for hotels each night.", HOTELS),
         ("Breakfast is not included.", HOTELS),
+        ("Hotels are reimbursed up to 180 EUR a night in Paris.", RATES),
         ("The Broncos defeated the Panthers.", BOWL),
         ("The Carolina Panthers were defeated by the Denver Broncos.", BOWL),
         ("It was played in Santa Clara on 7 February 2016.", BOWL),
@@ -57,6 +62,8 @@ async def test_what_the_passage_says_is_supported(sentence, text):
     ("sentence", "text"),
     [
         ("Refunds are paid within 14 days of purchase.", REFUNDS),
+        ("Hotels are not reimbursed up to 180 EUR a night in Paris.", RATES),
+        ("Breakfast is paid by the employee in Paris.", RATES.replace("which is", "which is not")),
         ("Refunds are paid within 30 days of purchase.", REFUNDS),
         ("Refunds are paid within nine days of purchase.", REFUNDS),
         ("Refunds are not paid within 7 days of purchase.", REFUNDS),

@@ -82,7 +82,7 @@ def test_synonyms_are_the_other_names_of_what_is_named():
     "text", ["a" * 4000, "a1-" * 1300, "/a" * 2000, '"a ' * 1300, "a. " * 1300]
 )
 def test_no_question_takes_long_to_understand(text):
-    began = time.perf_counter()
+    began = time.process_time()
     understood(text)
 
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 2

@@ -10,7 +10,7 @@ import pytest
 from adapters.embedder.mock import MockEmbedder
 from orchestrator.answering.verifying import AgreementVerifier, EmbeddingVerifier, ModelVerifier
 from orchestrator.domain.answers import Usage
-from orchestrator.domain.errors import Exhausted, TooLarge, Unavailable
+from orchestrator.domain.errors import Exhausted, Misconfigured, TimedOut, TooLarge, Unavailable
 from orchestrator.ports.language import Finish
 from orchestrator.ports.verifier import Claim
 from tests.builders import REFUNDS, passage
@@ -114,7 +114,14 @@ async def test_what_is_no_judgement_is_an_error(said):
 
 
 @pytest.mark.parametrize(
-    "error", [Unavailable("server", "off"), Exhausted("busy"), TooLarge("too long")]
+    "error",
+    [
+        Unavailable("server", "off"),
+        Exhausted("busy"),
+        TooLarge("too long"),
+        Misconfigured("the key was refused"),
+        TimedOut("late"),
+    ],
 )
 async def test_a_model_that_does_not_answer_is_unavailable_and_nothing_is_left_open(error):
     model = Model("{", error=error)

@@ -11,10 +11,17 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
+from orchestrator import health
 from orchestrator.cli.console import out
 from orchestrator.cli.main import app
 
 Rag = Callable[..., Result]
+
+
+@pytest.fixture(autouse=True)
+def patient_health(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing here is called down because the machine was slow for two seconds."""
+    monkeypatch.setattr(health, "PATIENCE_S", 60.0)
 
 
 @pytest.fixture

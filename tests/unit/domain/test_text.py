@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from orchestrator.domain.text import blocks, quotable, sentences, tables
+from orchestrator.domain.text import blocks, quotable, sentences, tables, without_markers
 
 
 def cut(how, text, *bounds):
@@ -193,3 +193,19 @@ def test_a_sentence_cut_again_stays_whole(text):
 @given(text=anything)
 def test_a_quote_has_no_line_break(text):
     assert len(quotable(text).splitlines()) <= 1
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("Paid in 7 days [1].", "Paid in 7 days."),
+        ("Paid [1][2] in 7 days 【3†source】.", "Paid in 7 days."),
+        ("Paid [１] in 7 days ［2］ [ 3 ].", "Paid in 7 days."),
+        ("Paid [[1]2] in 7 days.", "Paid in 7 days."),
+        ("It lies in [0, 1].", "It lies in (0, 1)."),
+        ("Paid in 7 days [1, 2; 4-6].", "Paid in 7 days (1, 2; 4-6)."),
+        ("An [a] list [b1] of [] names", "An [a] list [b1] of [] names"),
+    ],
+)
+def test_nothing_of_a_document_reads_like_a_citation(text, plain):
+    assert without_markers(text) == plain

@@ -47,11 +47,11 @@ async def listening(*, mcp: Any = None, **http: Any) -> AsyncIterator[Listening]
             await stack.enter_async_context(service.app.state.tools.running())
         running = asyncio.create_task(server.serve())
         try:
-            await until(lambda: server.started or running.done(), seconds=30)
+            await until(lambda: server.started or running.done(), seconds=60)
             yield Listening(service, server)
         finally:
             server.should_exit = True
-            await asyncio.wait_for(running, 30)
+            await asyncio.wait_for(running, 60)
 
 
 class Endless:

@@ -18,7 +18,7 @@ from orchestrator.domain.filters import Condition
 from orchestrator.domain.identity import ANONYMOUS, Scope
 from orchestrator.http import agents
 from orchestrator.settings import load
-from tests.unit.fakes import until
+from tests.unit.fakes import hurried, until
 from tests.unit.http.conftest import Service
 from tests.unit.http.listening import Endless, listening
 
@@ -142,6 +142,7 @@ async def test_an_unknown_tool_is_an_error_of_the_protocol(tools):
             await client.call_tool("dance", {})
 
 
+@hurried
 async def test_an_answer_that_takes_too_long_is_timed_out():
     service = Service(load(profile="mock", http={"timeout_s": 0.2}))
     service.answering.events.insert(0, asyncio.Event().wait)
@@ -205,7 +206,7 @@ async def test_only_known_hosts_and_pages_are_answered(headers, status):
     mcp = {"hosts": ["rag.example.com"]}
     async with (
         listening(mcp=mcp, cors_origins=["https://chat.example"]) as at,
-        httpx.AsyncClient() as http,
+        httpx.AsyncClient(timeout=60) as http,
     ):
         accepts = {"accept": "application/json, text/event-stream", **headers}
         response = await http.post(f"http://{at.address}/mcp", json=INITIALIZE, headers=accepts)
@@ -220,7 +221,7 @@ async def test_without_the_setting_there_is_nothing(service):
 
 
 async def test_no_stream_is_held_open_for_what_a_server_might_say():
-    async with listening(mcp=True) as at, httpx.AsyncClient() as http:
+    async with listening(mcp=True) as at, httpx.AsyncClient(timeout=60) as http:
         accepts = {"accept": "text/event-stream"}
         response = await http.get(f"http://{at.address}/mcp", headers=accepts)
 

@@ -14,7 +14,7 @@ from adapters.reranker.none import NoReranker
 from orchestrator.assembly import Backends
 from orchestrator.domain.errors import Unavailable
 from orchestrator.http.models import MAX_CHARACTERS, MAX_TEXTS
-from orchestrator.settings import load
+from tests.unit.fakes import hurried
 
 TEXTS = ["Lunch is served at noon.", "Refunds are paid within 7 days."]
 
@@ -56,11 +56,6 @@ def http(service):
         overlap=None,
     )
     return service.http
-
-
-@pytest.fixture
-def settings():
-    return load(profile="mock", http={"timeout_s": 0.2})
 
 
 async def embedded(http, **body):
@@ -174,6 +169,7 @@ QUERY = {"query": "When?"}
         ("rerank", {**QUERY, "documents": ["a"], "model": "slow"}, 504, "timed_out", None),
     ],
 )
+@hurried
 async def test_what_cannot_be_done_is_a_problem(http, path, body, status, code, field):
     response = await http.post(f"/v1/{path}", json=body)
 

@@ -15,6 +15,7 @@ from orchestrator.domain.errors import Conflict, Exhausted, NotFound, Unavailabl
 from orchestrator.domain.filters import Condition
 from orchestrator.domain.identity import ANONYMOUS, Scope
 from orchestrator.settings import load
+from tests.unit.fakes import hurried
 from tests.unit.http.conftest import ANSWER, Service, events
 
 TIMEOUT_S = 0.2
@@ -165,6 +166,7 @@ async def test_a_defect_midway_is_the_last_event_without_its_cause(service):
     assert service.counted("rag_errors_total", code="internal") == 1
 
 
+@hurried
 async def test_an_answer_that_takes_too_long_is_timed_out(hasty):
     hasty.answering.events.insert(0, forever)
 
@@ -174,6 +176,7 @@ async def test_an_answer_that_takes_too_long_is_timed_out(hasty):
     assert response.json()["detail"] == "the request took longer than 0.2 s"
 
 
+@hurried
 async def test_a_search_that_takes_too_long_is_timed_out(hasty):
     hasty.answering.events.insert(0, forever)
 
@@ -182,6 +185,7 @@ async def test_a_search_that_takes_too_long_is_timed_out(hasty):
     assert (response.status_code, response.json()["code"]) == (504, "timed_out")
 
 
+@hurried
 async def test_a_stream_that_does_not_begin_in_time_is_timed_out(hasty):
     hasty.answering.events.insert(0, forever)
 
@@ -190,6 +194,7 @@ async def test_a_stream_that_does_not_begin_in_time_is_timed_out(hasty):
     assert (response.status_code, response.json()["code"]) == (504, "timed_out")
 
 
+@hurried
 async def test_a_stream_that_does_not_end_in_time_says_so_in_its_last_event(hasty):
     hasty.answering.events.insert(2, forever)
 
@@ -199,6 +204,7 @@ async def test_a_stream_that_does_not_end_in_time_says_so_in_its_last_event(hast
     assert (found[-1][1]["status"], found[-1][1]["code"]) == (504, "timed_out")
 
 
+@hurried
 async def test_a_stream_that_is_timed_out_is_closed(hasty):
     closed = []
 
@@ -320,7 +326,8 @@ async def test_what_answers_knows_when_the_request_must_be_over(service, stream)
     service.answering.events.insert(1, look)
     await service.ask(stream=stream)
 
-    assert known == [pytest.approx(30, abs=10)]
+    (left,) = known
+    assert 0 < left <= 30
 
 
 async def test_too_much_to_do_is_told_with_when_to_come_back(service):

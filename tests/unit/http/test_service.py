@@ -145,7 +145,7 @@ async def test_a_document_is_uploaded_answered_from_and_deleted(http):
     )
     location = sent.headers["location"]
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while (found := (await http.get(location)).json())["status"] != "indexed":
             assert found["status"] in {"queued", "processing"}
             await asyncio.sleep(0.01)

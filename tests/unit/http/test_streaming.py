@@ -56,7 +56,7 @@ async def test_a_stream_that_does_not_fall_silent_has_no_comments(service):
 
 
 async def test_a_silent_stream_gives_signs_of_life_until_it_goes_on():
-    async with listening(heartbeat_s=0.02) as at, httpx.AsyncClient() as client:
+    async with listening(heartbeat_s=0.02) as at, httpx.AsyncClient(timeout=60) as client:
         going_on = asyncio.Event()
         at.service.answering.events.insert(2, going_on.wait)
         lines = []

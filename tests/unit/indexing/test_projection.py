@@ -6,6 +6,8 @@ import asyncio
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from orchestrator.domain.errors import Unavailable
 from orchestrator.domain.passages import Hit
@@ -49,6 +51,22 @@ async def test_an_index_that_kept_something_is_only_told_the_difference():
     await Projection(index, numbered).catch_up(ledger.roster)
 
     assert index.applied == [([3], ["text 3"], []), ([], [], [9])]
+
+
+@given(st.sets(st.integers(0, 40)), st.sets(st.integers(0, 40)))
+async def test_whatever_an_index_held_it_ends_with_what_the_roster_has(held, gone):
+    ledger, index = Ledger(), FakeIndex(*held)
+    ledger.publish(20)
+    for chunk_id in ledger.publish(20):
+        ledger.publish(1)
+        if chunk_id in gone:
+            ledger.supersede([chunk_id])
+    ledger.roster.forget(ledger.revision)
+
+    await Projection(index, numbered).catch_up(ledger.roster)
+
+    assert index.ids == set(ledger.roster.ids.tolist())
+    assert {one for ids, _, _ in index.applied for one in ids} == index.ids - held
 
 
 async def test_an_index_is_asked_once_what_it_holds():

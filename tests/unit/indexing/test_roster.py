@@ -220,6 +220,39 @@ def test_a_selection_is_the_same_object_while_nothing_changes():
     assert ledger.roster.select(ledger.scope()) is not first
 
 
+def test_what_was_selected_stays_the_same_object_while_documents_only_come():
+    ledger = Ledger()
+    old = ledger.publish(2)
+    before = ledger.scope()
+    first = ledger.roster.select(before)
+
+    ledger.publish(1)
+    ledger.supersede(old)
+
+    assert ledger.roster.select(before) is first
+
+    ledger.roster.forget(1)
+
+    assert ledger.roster.select(before) is first
+    assert ledger.roster.select(ledger.scope()).ids.tolist() == [3]
+
+    ledger.roster.forget(3)
+
+    assert ledger.roster.select(before) is not first
+
+
+@pytest.mark.parametrize("metadata", [{"year": 1}, {"year": True}, {}])
+def test_nothing_selected_stays_when_a_document_allows_something_else(metadata):
+    ledger = Ledger()
+    (chunk_id,) = ledger.publish(1, metadata={"year": 1.0})
+    before = ledger.scope()
+    first = ledger.roster.select(before)
+
+    ledger.grant(chunk_id, metadata=metadata)
+
+    assert ledger.roster.select(before) is not first
+
+
 def test_scopes_that_differ_have_selections_of_their_own():
     ledger = Ledger()
     (open_to_all,) = ledger.publish(1, metadata={"year": 2025})

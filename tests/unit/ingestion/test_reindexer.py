@@ -192,7 +192,7 @@ async def test_an_embedder_that_is_away_is_waited_for(bench, monkeypatch):
     await until(lambda: len(bench.watcher.waits) > 1)
 
     bench.embedder.down = None
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not await bench.beside(document):  # noqa: ASYNC110  # it sets no event
             await asyncio.sleep(0.01)
     working.cancel()

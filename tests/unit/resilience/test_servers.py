@@ -76,7 +76,7 @@ class Reader:
 def says(asked):
     """Slowly and at length, but to half of the questions nothing at all."""
     silent = "how many" in asked.messages[-1]["content"]
-    return Script(LONG, rate=10.0, wait_s=3600.0 if silent else 0.0)
+    return Script(LONG, rate=1.0, wait_s=3600.0 if silent else 0.0)
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ async def test_a_server_that_dies_under_many_readers_leaves_none_without_an_end(
     ask = partial(Reader, generator)
     shown = [ask("When are refunds paid?") for _ in range(READERS // 2)]
     waiting = [ask("Within how many days are refunds paid?") for _ in range(READERS // 2)]
-    await until(lambda: server.open == READERS and all(one.pieces for one in shown), seconds=60)
+    await until(lambda: server.open == READERS and all(one.pieces for one in shown), seconds=120)
 
     killed = time.monotonic()
     await asyncio.to_thread(server.kill)
@@ -151,10 +151,10 @@ async def test_a_server_that_dies_under_many_readers_leaves_none_without_an_end(
 async def test_readers_who_leave_are_seen_to_leave_by_the_server(server, metrics, deployed):
     generator, pulse = deployed
     readers = [Reader(generator, "When are refunds paid?") for _ in range(READERS)]
-    await until(lambda: server.open == READERS and all(one.pieces for one in readers), seconds=60)
+    await until(lambda: server.open == READERS and all(one.pieces for one in readers), seconds=120)
 
     for one in readers:
         one._task.cancel()
-    await until(lambda: server.cancelled == READERS, seconds=60)
+    await until(lambda: server.cancelled == READERS, seconds=120)
 
     assert (server.open, pulse.limited.running, pulse.breaker.state) == (0, 0, "closed")

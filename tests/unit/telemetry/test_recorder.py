@@ -154,7 +154,7 @@ async def test_what_was_being_written_when_it_was_stopped_is_not_lost(table, mak
     recorder, table.slow = make(), True
     running = asyncio.create_task(recorder.run())
     recorder.searched("legal", "one", "found", {})
-    await asyncio.wait_for(table.asked.wait(), 10)
+    await asyncio.wait_for(table.asked.wait(), 60)
     table.slow = False
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
@@ -193,7 +193,7 @@ async def test_counts_are_written_every_few_seconds_and_when_it_is_stopped(
     recorder = make(retention_days=3)
     running = asyncio.create_task(recorder.run())
     recorder.searched("legal", "one", "found", {})
-    await asyncio.wait_for(table.swept.wait(), 10)
+    await asyncio.wait_for(table.swept.wait(), 60)
     written = dict(table.of("outcome"))
     monkeypatch.setattr(module, "EVERY_S", 60.0)
     await asyncio.sleep(0.05)
@@ -214,7 +214,7 @@ async def test_a_catalog_that_is_down_stops_nothing(table, make, monkeypatch):
     await asyncio.sleep(0.05)
     assert not running.done()
     table.down = None
-    await asyncio.wait_for(table.added.wait(), 10)
+    await asyncio.wait_for(table.added.wait(), 60)
     await asyncio.sleep(0)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
