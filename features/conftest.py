@@ -1,4 +1,4 @@
-"""The acceptance tests: every scenario runs once for each profile; the steps that they share."""
+"""The acceptance tests: a scenario runs once for each profile; the steps that they share."""
 
 from __future__ import annotations
 
@@ -18,14 +18,17 @@ from features.world import MODEL, Deploy, Service, World, filter_of, named, serv
 from tests.servers import NewCluster
 
 CLUSTERED = {"test_ingestion_documents", "test_ingestion_queue", "test_ingestion_uploads"}
+ONCE = {"test_backup"}
+"""They choose every part themselves: another profile would change nothing."""
 INSIDE = ("Traceback", 'File "', ".py", "sqlite", "Error(", "Exception")
 """What would give away that a program's inside is shown."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Ingestion is held to its scenarios in a cluster, too."""
-    profiles = ["mock", "local"]
-    if metafunc.module.__name__.rpartition(".")[2] in CLUSTERED:
+    module = metafunc.module.__name__.rpartition(".")[2]
+    profiles = ["mock"] if module in ONCE else ["mock", "local"]
+    if module in CLUSTERED:
         profiles.append("cluster")
     metafunc.parametrize("profile", profiles, indirect=True, scope="session")
 

@@ -31,7 +31,7 @@ def opener(server: Completions, stack: AsyncExitStack) -> Opening:
 
     async def opening(kind: str, **chosen: Any) -> LanguageModel:
         path = "/v1" if kind in {"openai", "litellm"} else ""
-        patient = {"max_tokens": 100, "first_token_s": 60, "idle_s": 60}
+        patient = {"max_tokens": 100, "first_token_s": 300, "idle_s": 300}
         chosen = {"base_url": f"{server.url}{path}", **chosen}
         settings = load(profile="mock", generator={**OFFERED[kind], **patient, **chosen})
         return await open_language_model(settings.generator, stack)

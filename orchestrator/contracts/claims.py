@@ -16,18 +16,24 @@ LONG_S = 60.0
 SHORT_S = 0.02
 PATIENCE = 3
 """So many claims in a row that give nothing: then there is nothing."""
+MORE_PATIENCE = 10
+"""So many while jobs wait: they may be on their way, or not be due."""
 
 
 async def taken(queue: Queue, worker: str, *, limit: int, seconds: float) -> list[Job]:
     """What the worker gets once jobs are where it looks for them, in however many claims."""
     await queue.dispatch()
     found: list[Job] = []
-    patience = PATIENCE
-    while len(found) < limit and patience:
+    empty = 0
+    while len(found) < limit and empty < await _patience(queue):
         more = await queue.claim(worker, limit=limit - len(found), seconds=seconds)
         found += more
-        patience = PATIENCE if more else patience - 1
+        empty = 0 if more else empty + 1
     return found
+
+
+async def _patience(queue: Queue) -> int:
+    return MORE_PATIENCE if (await queue.backlog()).waiting else PATIENCE
 
 
 class ClaimsContract:

@@ -22,7 +22,7 @@ ASKED: Final = (
     Message("system", "Answer in one sentence."),
     Message("user", "When are refunds paid? Please think of everything that matters."),
 )
-LONG_S: Final = 60.0
+LONG_S: Final = 300.0
 COLOURS: Final = {
     "type": "object",
     "properties": {"colour": {"enum": ["red", "green"]}},

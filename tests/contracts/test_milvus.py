@@ -28,7 +28,7 @@ from orchestrator.domain.errors import Unavailable
 from orchestrator.ports.indexes import IndexKey
 from tests.builders import Ledger, free_port
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 NARROW = Reach(names=20, hits=400)
 """So little that every way of asking is gone."""
 

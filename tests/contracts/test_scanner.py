@@ -14,7 +14,7 @@ from orchestrator.contracts.scanner import HARMFUL, ScannerContract
 from orchestrator.domain.errors import Unavailable, Unsupported
 from tests.builders import free_port
 
-TIMEOUT_S = 0.5
+TIMEOUT_S = 60.0
 
 
 class Clamd:
@@ -136,12 +136,15 @@ async def test_clamd_that_does_not_run_is_unavailable(file):
             await asked
 
 
-async def test_clamd_that_hangs_is_unavailable(scanner, clamd, file):
+async def test_clamd_that_hangs_is_unavailable(clamd, file):
     clamd.silent = True
 
-    for asked in (scanner.ping(), scanner.scan(file)):
-        with pytest.raises(Unavailable, match=r"no answer within 0\.5 s"):
-            await asked
+    async with listening(clamd, asyncio.start_server, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        scanner = ClamdScanner(host="127.0.0.1", port=port, timeout_s=0.5)
+        for asked in (scanner.ping(), scanner.scan(file)):
+            with pytest.raises(Unavailable, match=r"no answer within 0\.5 s"):
+                await asked
 
 
 async def test_a_file_that_clamd_does_not_take_is_not_clean(scanner, clamd, file):

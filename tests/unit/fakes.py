@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import selectors
-import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -232,8 +231,14 @@ async def until(condition: Any, *, seconds: float = 60.0, every: float = 0.002) 
             await asyncio.sleep(every)
 
 
+THREADS_S = 30.0
+
+
 class _Impatient(selectors.DefaultSelector):
-    """Does not wait, unless for one of `threads`; its clock moves by what was to be waited."""
+    """Does not wait, unless for one of `threads`; its clock moves by what was to be waited.
+
+    However long a thread takes, up to `THREADS_S`, the clock stands.
+    """
 
     now = 0.0
     threads = 0
@@ -241,11 +246,8 @@ class _Impatient(selectors.DefaultSelector):
     def select(self, timeout: float | None = None) -> Any:
         if timeout is None:
             return super().select()
-        began = time.monotonic()
-        found = super().select(timeout if self.threads else 0)
-        if self.threads:
-            self.now += max(0.0, min(time.monotonic() - began, timeout))
-        elif not found:
+        found = super().select(THREADS_S if self.threads and timeout > 0 else 0)
+        if not found:
             self.now += max(0.0, timeout)
         return found
 
