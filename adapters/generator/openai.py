@@ -79,9 +79,12 @@ class OpenAIModel:
         served = self._served
         async with self._client.chat.completions.with_streaming_response.create(
             model=served.name,
-            messages=cast("Any", chat.messages(asked)),
+            messages=(),  # those of the body take their place: the SDK would look through each
             stream=True,
-            extra_body=chat.limits(asked, limit_field=served.limit_field, extra=served.extra),
+            extra_body={
+                **chat.limits(asked, limit_field=served.limit_field, extra=served.extra),
+                "messages": chat.messages(asked),
+            },
         ) as response:
             if not response.headers.get("content-type", "").startswith(EVENTS):
                 raise Unavailable(self._server, chat.NONE)

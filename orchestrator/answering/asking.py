@@ -42,12 +42,7 @@ class UnderstandingRetriever:
             texts |= await self._rewritten(asked)
         except MISSING:
             degraded = (*degraded, "rewriting")
-        first, *others = await asyncio.gather(
-            *(
-                self._inner.retrieve(replace(asked, text=text), limit=limit)
-                for text in (asked.text, *texts.values())
-            )
-        )
+        first, *others = await self._found(asked, [asked.text, *texts.values()], limit)
         missing = (*degraded, *(name for one in (first, *others) for name in one.degraded))
         rankings = {name: one.passages for name, one in zip(texts, others, strict=True)}
         return replace(
@@ -56,6 +51,11 @@ class UnderstandingRetriever:
             degraded=tuple(dict.fromkeys(missing)),
             understood=found,
         )
+
+    async def _found(self, query: Query, texts: Sequence[str], limit: int) -> Sequence[Retrieval]:
+        """What is found for each text, at the same time; a single one needs no task of its own."""
+        found = [self._inner.retrieve(replace(query, text=one), limit=limit) for one in texts]
+        return [await found[0]] if len(found) == 1 else await asyncio.gather(*found)
 
     async def _rewritten(self, query: Query) -> dict[str, str]:
         if self._rewriter is None:

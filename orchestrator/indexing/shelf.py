@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
-from orchestrator.domain.errors import NotFound
+from orchestrator.domain.errors import NotFound, RagError
 from orchestrator.domain.workspaces import Workspace, WorkspaceConfig
 from orchestrator.indexing.projection import STEP, Audit, Projection
 from orchestrator.indexing.roster import Roster
@@ -18,6 +18,9 @@ from orchestrator.ports.catalog import Catalog
 
 LEASE_S: Final = 0.1
 """How long a process may trust what it last read of a workspace."""
+
+AHEAD_S: Final = LEASE_S / 2
+"""What is asked for that long after, is read again meanwhile: so that hardly anybody waits."""
 
 READER_S: Final = 120.0
 """Longer than any request: what was superseded so long ago, no reader is pinned before."""
@@ -44,6 +47,7 @@ class Shelf:
         self._catalog = catalog
         self._on_gone = on_gone
         self._refreshing = asyncio.Lock()
+        self._ahead: asyncio.Task[None] | None = None
         self._following = asyncio.Lock()
         self._read_at = -LEASE_S
         self._history: deque[tuple[float, int]] = deque()
@@ -86,6 +90,8 @@ class Shelf:
             async with self._refreshing:
                 if time.monotonic() - self._read_at >= LEASE_S:
                     await self._refresh()
+        elif age >= AHEAD_S and (self._ahead is None or self._ahead.done()):
+            self._ahead = asyncio.create_task(self._refresh_ahead())
         return self.workspace
 
     async def refresh(self) -> None:
@@ -194,6 +200,9 @@ class Shelf:
 
     async def close(self) -> None:
         """Save what has changed; whoever still reads is told that the indexes are closed."""
+        if self._ahead:
+            self._ahead.cancel()
+            await asyncio.gather(self._ahead, return_exceptions=True)
         try:
             await self.save()
         finally:
@@ -202,6 +211,11 @@ class Shelf:
 
     def _behind(self, one: Projection[Any, Any]) -> bool:
         return one.down or one.revision < self.roster.revision or one.revision == 0
+
+    async def _refresh_ahead(self) -> None:
+        """What is wrong is told to whoever comes when the lease has ended."""
+        with contextlib.suppress(RagError):
+            await self.refresh()
 
     async def _refresh(self) -> None:
         began = time.monotonic()

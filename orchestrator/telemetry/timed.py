@@ -170,7 +170,7 @@ class TimedMeasured:
         self._watch = Stopwatch("count", histogram)
 
     async def room(self, query: Query) -> int:
-        """As it is: it is asked at the same time."""
+        """As it is: it counts no passages."""
         return await self._inner.room(query)
 
     async def sizes(self, passages: Sequence[Passage]) -> Sequence[int]:

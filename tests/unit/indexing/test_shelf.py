@@ -10,7 +10,7 @@ import pytest
 from orchestrator.domain.errors import NotFound, Unavailable
 from orchestrator.domain.identity import Scope
 from orchestrator.indexing.projection import PATIENCE_S, Projection
-from orchestrator.indexing.shelf import LEASE_S, READER_S, Shelf
+from orchestrator.indexing.shelf import AHEAD_S, LEASE_S, READER_S, Shelf
 from tests.unit.fakes import FakeCatalog, FakeIndex, numbered, until, workspace
 
 
@@ -68,6 +68,42 @@ async def test_the_lease_lasts_a_tenth_of_a_second(shelf, catalog, clock):
 
     assert LEASE_S == 0.1
     assert (before, catalog.reads) == (1, 2)
+
+
+async def test_what_is_asked_for_often_is_read_before_its_lease_ends(shelf, catalog):
+    await shelf.fresh()
+    ids = catalog.publish("default", "Refunds.")
+    shelf._read_at -= AHEAD_S
+
+    for _ in range(3):
+        await shelf.fresh()  # which waits for nothing
+    assert seen(shelf) == []
+    await until(lambda: seen(shelf) == ids)
+
+    assert catalog.reads == 2
+
+
+async def test_what_goes_wrong_then_is_told_when_the_lease_has_ended(shelf, catalog):
+    await shelf.fresh()
+    catalog.down = Unavailable("catalog", "disk full")
+    shelf._read_at -= AHEAD_S
+
+    await shelf.fresh()
+    await until(lambda: catalog.reads == 2)
+    end_lease(shelf)
+
+    with pytest.raises(Unavailable, match="disk full"):
+        await shelf.fresh()
+
+
+async def test_a_closed_shelf_reads_no_more(shelf, catalog):
+    await shelf.fresh()
+    shelf._read_at -= AHEAD_S
+    await shelf.fresh()
+
+    await shelf.close()
+
+    assert shelf._ahead.done()
 
 
 async def test_after_the_lease_a_change_is_seen(shelf, catalog):
