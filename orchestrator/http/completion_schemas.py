@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -192,12 +192,15 @@ class AssistantMessage(BaseModel):
     annotations: list[Annotation]
 
 
+Finish: TypeAlias = Literal["stop", "length", "content_filter"]
+
+
 class Choice(BaseModel):
     """The one choice."""
 
     index: int = 0
     message: AssistantMessage
-    finish_reason: Literal["stop"] = "stop"
+    finish_reason: Finish = "stop"
     logprobs: None = None
 
 
@@ -250,7 +253,7 @@ class Completion(BaseModel):
             object="chat.completion",
             created=int(time.time()),
             model=model,
-            choices=[Choice(message=said)],
+            choices=[Choice(message=said, finish_reason=finish(answer))],
             usage=CompletionUsage.of(answer),
             rag=Rag.of(answer),
         )
@@ -275,6 +278,13 @@ class ModelList(BaseModel):
 def completion_id() -> str:
     """The id of the current request's completion: its trace id."""
     return f"chatcmpl-{trace_id()}"
+
+
+def finish(answer: Answer) -> Finish:
+    """Why the answer ended, in OpenAI's words."""
+    if "answer_cut_short" in answer.meta.degraded:
+        return "length"
+    return "content_filter" if "answer_filtered" in answer.meta.degraded else "stop"
 
 
 def citations(answer: Answer) -> list[Annotation]:

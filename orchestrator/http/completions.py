@@ -21,6 +21,7 @@ from orchestrator.http.completion_schemas import (
     Rag,
     citations,
     completion_id,
+    finish,
 )
 from orchestrator.http.dependencies import App, application, caller
 from orchestrator.http.streaming import (
@@ -131,7 +132,9 @@ class Chunks:
     def _last(self, done: Done) -> bytes:
         cited = [one.model_dump() for one in citations(done.answer)]
         rag = Rag.of(done.answer).model_dump(mode="json")
-        last = self._chunk({"annotations": cited} if cited else {}, finish="stop", rag=rag)
+        last = self._chunk(
+            {"annotations": cited} if cited else {}, finish=finish(done.answer), rag=rag
+        )
         if self._with_usage:
             usage = CompletionUsage.of(done.answer).model_dump()
             last += _data({**self._same, "choices": [], "usage": usage})

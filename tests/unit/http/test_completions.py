@@ -156,6 +156,21 @@ async def test_a_stream_ends_with_its_usage_if_asked_to(client):
     assert all(chunk.usage is None for chunk in chunks)
 
 
+@pytest.mark.parametrize(
+    ("degraded", "reason"),
+    [("answer_cut_short", "length"), ("answer_filtered", "content_filter"), ("cache", "stop")],
+)
+async def test_why_an_answer_ended_is_told(service, client, degraded, reason):
+    ended = replace(ANSWER, meta=replace(ANSWER.meta, degraded=(degraded,)))
+    service.answering.events = [Sources(ANSWER.sources), Done(ended)]
+
+    whole = await client.chat.completions.create(model="default", messages=ASKED)
+    stream = await client.chat.completions.create(model="default", messages=ASKED, stream=True)
+
+    assert whole.choices[0].finish_reason == reason
+    assert [chunk async for chunk in stream][-1].choices[0].finish_reason == reason
+
+
 async def test_the_last_line_of_a_stream_says_that_it_is_done(service):
     body = {"model": "default", "messages": ASKED, "stream": True}
 
