@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, TypeAlias
 import httpx
 from pydantic import TypeAdapter
 
+from adapters.generator.chat import UNSENT
 from adapters.generator.connecting import connected
 from adapters.generator.counting import Counter
 from adapters.generator.hearing import Hearing, pieces
@@ -134,6 +135,8 @@ class TritonModel:
     def _translated(self) -> Iterator[None]:
         try:
             yield
+        except httpx.LocalProtocolError as error:  # its message quotes the header, and so the key
+            raise Misconfigured(f"{self._server} cannot be asked: {UNSENT}") from error
         except httpx.HTTPError as error:
             raise Unavailable(self._server, str(error) or type(error).__name__) from error
         except ValueError as error:  # its message may quote the answer
