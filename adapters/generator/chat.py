@@ -15,6 +15,7 @@ from orchestrator.domain.errors import Unavailable
 from orchestrator.ports.language import Completion
 
 NONE: Final = "it does not answer with a completion"
+UNSENT: Final = "its key, or a header, holds what no header may"
 LAST: Final = b"[DONE]"
 _MARK: Final = re.compile(
     r"<(?=[|｜][^|｜<>\n]{1,40}[|｜]>|/?s>|(?:bos|eos|pad|unk|(?:start|end)_of_turn)>|</?SYS>>)"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Final
 from urllib.request import getproxies
 
@@ -16,20 +16,26 @@ KEPT: Final = 100
 """Connections that are kept for the next requests."""
 KEPT_S: Final = 5.0
 """For which they are: servers close theirs not much later."""
+LONGEST: Final = 4_000_000
+"""Bytes of a response that is no stream of events; what is longer is not read."""
 
 
 def connected(
     patience: Patience, base_url: str = "", headers: Mapping[str, str] | None = None
 ) -> httpx.AsyncClient:
-    """A client that gives up only connecting by itself; it follows no redirect with a key."""
+    """A client that gives up only connecting by itself; it follows no redirect with a key.
+
+    What it reads at once is bounded: a server can fill no memory, and nothing is unpacked.
+    """
     return httpx.AsyncClient(
         base_url=base_url,
-        headers=headers,
+        headers={"Accept-Encoding": "identity", **(headers or {})},
         limits=httpx.Limits(
             max_connections=None, max_keepalive_connections=KEPT, keepalive_expiry=KEPT_S
         ),
         timeout=httpx.Timeout(None, connect=patience.connect_s),
         transport=_transport(),
+        event_hooks={"response": [_bound]},
     )
 
 
@@ -45,3 +51,28 @@ def _transport() -> httpx.AsyncBaseTransport | None:
             cookie_jar=aiohttp.DummyCookieJar(),
         ),
     )
+
+
+async def _bound(response: httpx.Response) -> None:
+    if response.headers.get("content-encoding", "identity") != "identity":
+        raise httpx.DecodingError("it packs what it says, unasked", request=response.request)
+    streams = response.headers.get("content-type", "").startswith("text/event-stream")
+    if response.is_error or not streams:
+        assert isinstance(response.stream, httpx.AsyncByteStream)
+        response.stream = _Bounded(response.stream)
+
+
+class _Bounded(httpx.AsyncByteStream):
+    def __init__(self, inner: httpx.AsyncByteStream) -> None:
+        self._inner = inner
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        left = LONGEST
+        async for some in self._inner:
+            left -= len(some)
+            if left < 0:
+                raise httpx.ReadError("it says more than it was asked for")
+            yield some
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()

@@ -17,7 +17,7 @@ from adapters.generator.counting import Counter, counted
 from adapters.generator.hearing import Count, Hearing, pieces
 from adapters.generator.refusing import Filtered, refused
 from adapters.generator.waiting import Patience, Waiting
-from orchestrator.domain.errors import Unavailable
+from orchestrator.domain.errors import Misconfigured, Unavailable
 from orchestrator.ports.language import Completion, Finish
 
 EVENTS: Final = "text/event-stream"
@@ -99,6 +99,8 @@ def translated(server: str) -> Iterator[None]:
     except openai.APIStatusError as error:
         wait = error.response.headers.get("retry-after")
         raise refused(server, error.status_code, error.response.text, wait) from error
+    except httpx.LocalProtocolError as error:  # its message quotes the header, and so the key
+        raise Misconfigured(f"{server} cannot be asked: {chat.UNSENT}") from error
     except (openai.APIConnectionError, httpx.HTTPError) as error:
         raise Unavailable(server, str(error) or type(error).__name__) from error
     except ValueError as error:  # its message may quote the answer

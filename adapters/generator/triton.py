@@ -11,6 +11,7 @@ from typing import Any, Final, Literal, TypeAlias
 import httpx
 from pydantic import TypeAdapter
 
+from adapters.generator.chat import UNSENT
 from adapters.generator.connecting import connected
 from adapters.generator.counting import Counter, counted
 from adapters.generator.hearing import Hearing, pieces
@@ -132,6 +133,8 @@ class TritonModel:
     def _translated(self) -> Iterator[None]:
         try:
             yield
+        except httpx.LocalProtocolError as error:  # its message quotes the header, and so the key
+            raise Misconfigured(f"{self._server} cannot be asked: {UNSENT}") from error
         except httpx.HTTPError as error:
             raise Unavailable(self._server, str(error) or type(error).__name__) from error
         except ValueError as error:  # its message may quote the answer

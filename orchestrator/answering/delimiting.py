@@ -13,13 +13,16 @@ from orchestrator.domain.passages import Passage
 MAX_HEADER: Final = 200
 """A title or a section is given up to so many characters."""
 
+_MARKS: Final = "[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]"
 _INVISIBLE: Final = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e"
     "\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0e\ufeff\uffa0\ufff0-\ufffb"
-    "\U000e0000-\U000e0fff]"
-    "|(?<![\u0590-\u109f\ufe0f\U0001f000-\U0001faff])[\u200c\u200d]+"
+    "\U00013430-\U0001343f\U00016fe4\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+    "|(?<![\u0590-\u109f\U0001f000-\U0001faff])[\u200c\u200d]+"
+    r"|(?<![\u2600-\u2757\u2763-\u2767\u2795-\u27bf\U0001f000-\U0001faff])\ufe0f"
+    rf"|(?<![^\W\d_]|{_MARKS}){_MARKS}+"
 )
-"""What no reader sees; joiners stay after letters and signs that need them."""
+"""What no reader sees, and accents of no letter; joiners stay after what needs them."""
 _LINE_BREAK: Final = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 
 _ALIKE: Final = {

@@ -65,8 +65,10 @@ class Flagging:
         return rest
 
     async def sentences(self) -> Sequence[Sentence]:
-        """All of them."""
-        return await self._judge.judged(statements(self._shown))
+        """All of them; where none has a word, nothing was answered."""
+        found = statements(self._shown)
+        self.answers = any(one.parts for one in found)
+        return await self._judge.judged(found)
 
 
 class Releasing:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self, TypeAlias
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -21,6 +22,20 @@ from pydantic import (
 from orchestrator.settings.resilience import ResilienceOptions
 
 _PASSWORD: Final = re.compile(r"(?<=:)[^/@]*(?=@)|(?<=password=)[^&]*")
+
+
+_SENT: Final = re.compile(r"[\x20-\x7e]+")
+
+
+def _sendable(secret: SecretStr) -> SecretStr:
+    """Without the line break that a file of it ends with; whatever is wrong is not repeated."""
+    told = secret.get_secret_value().strip()
+    if not _SENT.fullmatch(told):
+        raise ValueError("it must be one line of plain ASCII characters, as it is sent in a header")
+    return SecretStr(told)
+
+
+SentSecret: TypeAlias = Annotated[SecretStr, AfterValidator(_sendable)]
 
 
 class SecretRedisUrl(Secret[RedisDsn]):
@@ -120,7 +135,7 @@ class OpenAIEmbedderOptions(Options):
     revision: str = Field(default="", description="to be changed with the weights behind a name")
     dimension: int = Field(ge=1, le=65_536)
     base_url: HttpUrl = HttpUrl("https://api.openai.com/v1")
-    api_key: SecretStr | None = None
+    api_key: SentSecret | None = None
     organization: str | None = None
     project: str | None = None
     shorten: bool = False
@@ -307,7 +322,7 @@ class RemoteRerankerOptions(Options):
     kind: Literal["remote"]
     base_url: HttpUrl
     model: str | None = None
-    api_key: SecretStr | None = None
+    api_key: SentSecret | None = None
     shape: Literal["common", "tei"] = "common"
     logits: bool = False
     depth: int = Field(default=20, ge=1, le=1000)
@@ -339,8 +354,8 @@ class ModelOptions(Options, ResilienceOptions):
     Tokens are counted by a `tokenizer` file (tokenizer.json) if there is one.
     """
 
-    api_key: SecretStr | None = None
-    headers: dict[str, SecretStr] = Field(default={}, description="sent with every request")
+    api_key: SentSecret | None = None
+    headers: dict[str, SentSecret] = Field(default={}, description="sent with every request")
     tokenizer: Path | None = None
     window: int | None = Field(default=None, ge=256, description="of prompt and answer, in tokens")
     max_tokens: int = Field(default=512, ge=1, le=100_000, description="of an answer")

@@ -7,6 +7,12 @@ from contextlib import AsyncExitStack, aclosing
 
 import pytest
 
+from adapters.generator.counting import guessed
+from adapters.generator.openai import Served as ServedModel
+from adapters.generator.openai import open_openai
+from adapters.generator.triton import TENSORS, Deployed, open_triton
+from adapters.generator.vllm import open_vllm
+from adapters.generator.waiting import Patience
 from orchestrator.contracts.language import (
     SECRET,
     LanguageModelContract,
@@ -98,6 +104,27 @@ async def test_the_organisation_is_sent_and_the_limit_under_its_name(server, ope
     assert told == ("org-1", "rag")
     assert asked.body["max_completion_tokens"] == 24
     assert "max_tokens" not in asked.body
+
+
+@pytest.mark.parametrize("kind", ["openai", "vllm", "triton"])
+async def test_a_key_that_cannot_be_sent_is_not_told(server, kind):
+    key, patience = f"{SECRET}\n", Patience(3, 5, 5)
+    served = open_openai if kind == "openai" else open_vllm
+    asked = (
+        open_triton(
+            Deployed(MODEL, 2048, guessed, patience, "vllm", TENSORS["vllm"], "plain"),
+            base_url=server.url,
+            api_key=key,
+        )
+        if kind == "triton"
+        else served(ServedModel(MODEL, 0, guessed, patience), base_url=server.url, api_key=key)
+    )
+
+    async with asked as model:
+        with pytest.raises((Misconfigured, Unavailable)) as caught:
+            await said(model)
+
+    assert SECRET not in str(caught.value)
 
 
 async def test_a_key_of_the_environment_is_not_sent_to_another_server(server, opened, monkeypatch):

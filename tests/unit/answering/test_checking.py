@@ -120,6 +120,14 @@ async def test_flag_shows_what_is_not_supported_and_says_so():
     assert last.outcome.answerable
 
 
+@EVERY
+@pytest.mark.parametrize("said", ["[1]", "...", "[1] [2]", " - "])
+async def test_an_answer_without_a_word_is_none(policy, said):
+    _, last = await through(policy, said)
+
+    assert not last.outcome.answerable
+
+
 async def test_flag_shows_each_piece_at_once():
     check = Check(Grounding("flag"), LexicalVerifier())
 

@@ -64,6 +64,7 @@ def test_what_looks_like_a_delimiter_a_role_or_a_citation_becomes_harmless(text,
         "data |> filter(x < 3) |> head()",
         "Preis: 3,50 € · Größe: ½ · Straße Nr. 5 – 7",
         "می‌خواهم 👩‍🔬 ❤️ ক্‍ষ",
+        "cafe\u0301 Vie\u0323\u0302t nai\u0308ve",
         "| a | b |\n| --- | --- |\n| 1 | 2 |",
         "- [ ] to do\n- [x] done\n[link](https://example.org)",
         "«Отчёт» за 2024 год: см. раздел 3.",
@@ -78,6 +79,15 @@ def test_what_no_reader_sees_no_model_sees(hidden):
     assert neutral(f"re{hidden}funds{hidden}") == "refunds"
 
 
+@pytest.mark.parametrize(
+    "hidden",
+    ["\ufe0f", "\ufe0f\u200d", "\u0301\u0302", "\u20e0", "\U0001d173", "\U0001bca0", "\U00013430"],
+)
+def test_nothing_hides_a_bracket_of_a_delimiter(hidden):
+    assert neutral(f"<{hidden}/passage 1>") == "(/passage 1)"
+    assert neutral(f"[{hidden}7{hidden}]") == "(7)"
+
+
 @given(
     st.lists(
         st.sampled_from(
@@ -89,6 +99,8 @@ def test_what_no_reader_sees_no_model_sees(hidden):
                 "INST",
                 "\u200b",
                 "\u200d",
+                "\ufe0f",
+                "\u0301",
                 "＜",
                 "［",
             ]

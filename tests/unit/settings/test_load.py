@@ -326,6 +326,27 @@ def test_a_profile_file_that_is_missing_is_unknown():
     assert refused(profile="/nowhere/own.yaml").startswith("unknown profile '/nowhere/own.yaml'")
 
 
+def test_a_key_may_end_with_the_line_of_its_file(env):
+    env(RAG_GENERATOR__KIND="vllm", RAG_GENERATOR__API_KEY="hunter2\n")
+    env(RAG_GENERATOR__HEADERS__X_TEAM=" rag \r\n")
+
+    chosen = load().generator
+
+    assert chosen.api_key.get_secret_value() == "hunter2"
+    assert chosen.headers["x_team"].get_secret_value() == "rag"
+
+
+@pytest.mark.parametrize("name", ["API_KEY", "HEADERS__X_TEAM"])
+@pytest.mark.parametrize("secret", ["hunter2\nx: 1", "hunter2\x1bx", "hunter2ключ", " "])
+def test_a_key_that_no_header_may_hold_stops_the_start_and_is_not_shown(env, name, secret):
+    env(**{"RAG_GENERATOR__KIND": "vllm", f"RAG_GENERATOR__{name}": secret})
+
+    told = refused()
+
+    assert "plain ASCII" in told
+    assert "hunter2" not in told
+
+
 def test_a_password_is_not_shown(env):
     env(RAG_CACHE__KIND="redis", RAG_CACHE__PASSWORD="open-sesame")
     env(RAG_CACHES__FAR__KIND="redis", RAG_CACHES__FAR__PASSWORD="hunter2")
