@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import httpx
 import openai
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from adapters.generator.connecting import connected
 from adapters.generator.openai import OpenAIModel, Served, sdk, translated
@@ -130,7 +130,7 @@ class VllmModel:
 
 class _Card(BaseModel):
     id: str
-    max_model_len: int | None = None
+    max_model_len: int | None = Field(default=None, gt=0)
 
 
 class _Models(BaseModel):
@@ -138,7 +138,7 @@ class _Models(BaseModel):
 
 
 class _Tokens(BaseModel):
-    count: int
+    count: int = Field(ge=0)
 
 
 @asynccontextmanager
