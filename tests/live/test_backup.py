@@ -317,11 +317,13 @@ def test_an_answer_of_another_history_is_not_served(
         def newest() -> bool:
             return all(one["status"] == "indexed" for one in listed(running.http, "default"))
 
+        def answered() -> str:
+            asked = running.http.post("/v1/query", json=question).json()
+            assert not asked["meta"]["degraded"]
+            return str(asked["answer"]) if code in asked["answer"] else ""
+
         wait_for(newest, "not indexed")
-        time.sleep(0.5)
-        asked = running.http.post("/v1/query", json=question).json()
-        assert not asked["meta"]["degraded"]
-        return str(asked["answer"])
+        return str(wait_for(answered, f"{code} is not found"))
 
     with serve(in_sqlite.data, **in_sqlite.variables) as running:
         assert "alpha" in told(running, "alpha")

@@ -35,6 +35,7 @@ LOCAL = {
     "keywords": {"kind": "tantivy"},
 }
 VARIABLES = {f"RAG_{stage.upper()}__KIND": chosen["kind"] for stage, chosen in LOCAL.items()}
+VARIABLES["RAG_HTTP__TIMEOUT_S"] = "110"
 
 
 @dataclass
