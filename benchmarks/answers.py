@@ -30,7 +30,7 @@ from orchestrator.domain.passages import Passage
 from orchestrator.evaluation import beir, running
 from orchestrator.ports.embedder import Embedder
 from orchestrator.settings import load
-from orchestrator.settings.options import ExtractiveGeneratorOptions
+from orchestrator.settings.generators import ExtractiveGeneratorOptions
 from orchestrator.wiring import Application, open_application
 
 TOP_K: Final = 5

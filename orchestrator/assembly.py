@@ -51,7 +51,7 @@ from orchestrator.ports.rewriter import Conversant, Rewriter
 from orchestrator.ports.verifier import Verifier
 from orchestrator.settings import Settings
 from orchestrator.settings.changing import changed
-from orchestrator.settings.options import ExtractiveGeneratorOptions
+from orchestrator.settings.generators import ExtractiveGeneratorOptions
 from orchestrator.settings.requiring import require
 from orchestrator.telemetry.metrics import Metrics
 from orchestrator.telemetry.timed import TimedRetriever, TimedVerifier

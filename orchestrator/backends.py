@@ -19,7 +19,8 @@ from orchestrator.ports.keeping import Keeper
 from orchestrator.ports.queue import Queue
 from orchestrator.ports.reranker import Reranker
 from orchestrator.ports.scanner import Scanner
-from orchestrator.settings import Settings, options
+from orchestrator.settings import Settings, options, stores
+from orchestrator.settings.base import revealed
 from orchestrator.settings.extras import extra as _extra
 
 if TYPE_CHECKING:
@@ -47,9 +48,7 @@ async def open_cache(chosen: options.CacheOptions, stack: AsyncExitStack) -> Cac
 
             url = str(chosen.url.get_secret_value())
             redis = await stack.enter_async_context(
-                open_redis(
-                    url, password=options.revealed(chosen.password), timeout_s=chosen.timeout_s
-                )
+                open_redis(url, password=revealed(chosen.password), timeout_s=chosen.timeout_s)
             )
             near = MemoryCache(entries=chosen.entries, ttl_s=chosen.ttl_s)
             return RedisCache(redis, near=near, ttl_s=chosen.ttl_s)
@@ -87,7 +86,7 @@ async def open_embedder(
                 open_openai(
                     _served(chosen),
                     base_url=str(chosen.base_url),
-                    api_key=options.revealed(chosen.api_key),
+                    api_key=revealed(chosen.api_key),
                     organization=chosen.organization,
                     project=chosen.project,
                     timeout_s=chosen.timeout_s,
@@ -98,7 +97,7 @@ async def open_embedder(
 
 
 async def open_database(
-    chosen: options.CatalogOptions, settings: Settings, stack: AsyncExitStack
+    chosen: stores.CatalogOptions, settings: Settings, stack: AsyncExitStack
 ) -> Database:
     """The catalog's database, migrated.
 
@@ -106,11 +105,11 @@ async def open_database(
         Misconfigured: when it cannot be opened.
     """
     match chosen:
-        case options.SqliteCatalogOptions():
+        case stores.SqliteCatalogOptions():
             from adapters.catalog.sqlite import open_sqlite
 
             return await stack.enter_async_context(open_sqlite(settings.data_dir / "catalog.db"))
-        case options.PostgresCatalogOptions():
+        case stores.PostgresCatalogOptions():
             with _extra("postgresql"):
                 import asyncpg  # noqa: F401  # the engine would look for it only later
 
@@ -122,7 +121,7 @@ async def open_database(
 
 
 async def open_keeper(
-    chosen: options.CatalogOptions, settings: Settings, stack: AsyncExitStack
+    chosen: stores.CatalogOptions, settings: Settings, stack: AsyncExitStack
 ) -> Keeper:
     """The keeper of the whole catalog; of PostgreSQL, by a name that says it is no other process.
 
@@ -130,11 +129,11 @@ async def open_keeper(
         Misconfigured: when it cannot be opened.
     """
     match chosen:
-        case options.SqliteCatalogOptions():
+        case stores.SqliteCatalogOptions():
             from adapters.catalog.keeping import SqliteKeeper
 
             return SqliteKeeper(settings.data_dir / "catalog.db")
-        case options.PostgresCatalogOptions():
+        case stores.PostgresCatalogOptions():
             with _extra("postgresql"):
                 import asyncpg  # noqa: F401  # the engine would look for it only later
 
@@ -148,15 +147,15 @@ async def open_keeper(
 
 
 async def open_blobs(
-    chosen: options.BlobOptions, folder: str, settings: Settings, stack: AsyncExitStack
+    chosen: stores.BlobOptions, folder: str, settings: Settings, stack: AsyncExitStack
 ) -> BlobStore:
     """A blob store with a folder of its own; nothing is connected until it is used."""
     match chosen:
-        case options.FilesystemBlobOptions():
+        case stores.FilesystemBlobOptions():
             from adapters.blobs.filesystem import FilesystemBlobs
 
             return FilesystemBlobs(settings.data_dir / folder)
-        case options.S3BlobOptions():
+        case stores.S3BlobOptions():
             with _extra("s3"):
                 from adapters.blobs.s3 import open_s3
 
@@ -166,8 +165,8 @@ async def open_blobs(
                     prefix=f"{chosen.prefix}{folder}/",
                     endpoint_url=str(chosen.endpoint_url) if chosen.endpoint_url else None,
                     region=chosen.region,
-                    access_key=options.revealed(chosen.access_key),
-                    secret_key=options.revealed(chosen.secret_key),
+                    access_key=revealed(chosen.access_key),
+                    secret_key=revealed(chosen.secret_key),
                     timeout_s=chosen.timeout_s,
                 )
             )
@@ -175,18 +174,18 @@ async def open_blobs(
 
 
 async def open_queue(
-    chosen: options.QueueOptions, database: Database, settings: Settings, stack: AsyncExitStack
+    chosen: stores.QueueOptions, database: Database, settings: Settings, stack: AsyncExitStack
 ) -> Queue:
     """A queue over the catalog's database; no broker is connected until it is used."""
     match chosen:
-        case options.LocalQueueOptions():
+        case stores.LocalQueueOptions():
             from adapters.presence import Presence
             from adapters.queue.local import LocalQueue
 
             presence = Presence(settings.data_dir / "workers")
             stack.callback(presence.close)
             return LocalQueue(database, presence)
-        case options.KafkaQueueOptions():
+        case stores.KafkaQueueOptions():
             with _extra("kafka"):
                 from adapters.queue.broker import open_broker
                 from adapters.queue.kafka import KafkaQueue
@@ -316,7 +315,7 @@ async def open_reranker(chosen: options.RerankerOptions, stack: AsyncExitStack) 
                 open_remote(
                     str(chosen.base_url),
                     model=chosen.model,
-                    api_key=options.revealed(chosen.api_key),
+                    api_key=revealed(chosen.api_key),
                     shape=chosen.shape,
                     logits=chosen.logits,
                     timeout_s=chosen.timeout_s,
@@ -335,14 +334,14 @@ def archives(settings: Settings) -> Sequence[Archives]:
     return ZipArchives(limits), TarArchives(limits)
 
 
-def open_scanner(chosen: options.ScannerOptions) -> Scanner:
+def open_scanner(chosen: stores.ScannerOptions) -> Scanner:
     """A virus scanner; nothing is connected until it is used."""
     match chosen:
-        case options.NoScannerOptions():
+        case stores.NoScannerOptions():
             from adapters.scanner.none import NoScanner
 
             return NoScanner()
-        case options.ClamdScannerOptions():
+        case stores.ClamdScannerOptions():
             from adapters.scanner.clamd import ClamdScanner
 
             return ClamdScanner(
@@ -378,20 +377,20 @@ def _milvus(chosen: options.MilvusOptions, stack: AsyncExitStack) -> Milvus:
     with _extra("milvus"):
         from adapters.milvus import Access, Milvus
 
-    token = options.revealed(chosen.token) or ""
+    token = revealed(chosen.token) or ""
     milvus = Milvus(Access(chosen.uri, token, chosen.database, timeout_s=chosen.timeout_s))
     stack.push_async_callback(milvus.close)
     return milvus
 
 
-def _kafka(chosen: options.KafkaQueueOptions) -> Mapping[str, str]:
+def _kafka(chosen: stores.KafkaQueueOptions) -> Mapping[str, str]:
     """The options as librdkafka names them."""
     given = {
         "bootstrap.servers": chosen.servers,
         "security.protocol": chosen.security,
         "sasl.mechanism": chosen.mechanism if chosen.security.startswith("sasl") else None,
         "sasl.username": chosen.username,
-        "sasl.password": options.revealed(chosen.password),
+        "sasl.password": revealed(chosen.password),
         "ssl.ca.location": str(chosen.ca_file) if chosen.ca_file else None,
     }
     return {name: value for name, value in given.items() if value is not None}

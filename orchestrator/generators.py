@@ -15,7 +15,8 @@ from orchestrator.domain.errors import Misconfigured
 from orchestrator.ports.embedder import Embedder
 from orchestrator.ports.generator import Generator
 from orchestrator.ports.language import LanguageModel
-from orchestrator.settings import options
+from orchestrator.settings import generators as options
+from orchestrator.settings.base import revealed
 from orchestrator.settings.explain import did_you_mean
 from orchestrator.settings.extras import extra as _extra
 
@@ -93,7 +94,7 @@ async def open_language_model(
                 open_openai(
                     _spoken(chosen, chosen.limit_field),
                     base_url=str(chosen.base_url),
-                    api_key=options.revealed(chosen.api_key),
+                    api_key=revealed(chosen.api_key),
                     organization=chosen.organization,
                     project=chosen.project,
                     headers=_headers(chosen),
@@ -107,7 +108,7 @@ async def open_language_model(
                 open_vllm(
                     _spoken(chosen),
                     base_url=str(chosen.base_url),
-                    api_key=options.revealed(chosen.api_key),
+                    api_key=revealed(chosen.api_key),
                     headers=_headers(chosen),
                     exact=chosen.tokenizer is None,
                 )
@@ -119,7 +120,7 @@ async def open_language_model(
                 open_triton(
                     _deployed(chosen),
                     base_url=str(chosen.base_url),
-                    api_key=options.revealed(chosen.api_key),
+                    api_key=revealed(chosen.api_key),
                     headers=_headers(chosen),
                 )
             )
@@ -134,7 +135,7 @@ async def open_language_model(
                     counter=_counter(chosen),
                     patience=_patience(chosen),
                     base_url=str(chosen.base_url) if chosen.base_url else None,
-                    api_key=options.revealed(chosen.api_key),
+                    api_key=revealed(chosen.api_key),
                     headers=_headers(chosen),
                     extra=chosen.extra,
                 )

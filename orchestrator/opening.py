@@ -35,6 +35,7 @@ from orchestrator.ports.scanner import Scanner
 from orchestrator.ports.web import Places, Web
 from orchestrator.resilience.fallback import Link
 from orchestrator.settings import Settings, options
+from orchestrator.settings.generators import ExtractiveGeneratorOptions, LanguageOptions
 from orchestrator.telemetry.metrics import Metrics
 from orchestrator.telemetry.observer import Telemetry
 from orchestrator.telemetry.timed import (
@@ -159,7 +160,7 @@ async def _open_backends(settings: Settings, stack: AsyncExitStack, metrics: Met
     guarded = {
         name: resilient(await open_language_model(chosen, stack), name, chosen, metrics)
         for name, chosen in settings.named("generator").items()
-        if isinstance(chosen, options.LanguageOptions)
+        if isinstance(chosen, LanguageOptions)
     }
     models = {name: model for name, (model, _) in guarded.items()}
     pulses = {name: pulse for name, (_, pulse) in guarded.items()}
@@ -213,7 +214,7 @@ def _chained(
     embedders: Mapping[str, Embedder],
     metrics: Metrics,
 ) -> Mapping[str, Generator]:
-    quoting = options.ExtractiveGeneratorOptions(kind="extractive")
+    quoting = ExtractiveGeneratorOptions(kind="extractive")
     last = Link("extractive", quoting.kind, open_generator(quoting, embedders))
     return chained(settings.named("generator"), generators, pulses, last, metrics)
 

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from orchestrator.settings import options
+from orchestrator.settings import generators, options, stores
 
 
 def explain(error: ValidationError) -> str:
@@ -62,7 +62,7 @@ def _stage(place: list[str]) -> str:
 
 
 def _options_of(stage: str, kind: str) -> list[str]:
-    for model in vars(options).values():
+    for model in (vars(options) | vars(generators) | vars(stores)).values():
         if (
             isinstance(model, type)
             and issubclass(model, BaseModel)

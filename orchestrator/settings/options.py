@@ -1,70 +1,19 @@
-"""One model of options for each backend, joined by `kind`."""
+"""Options of each kind of cache, embedder, index, retriever and reranker, joined by `kind`."""
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self, TypeAlias
+from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     HttpUrl,
     RedisDsn,
-    Secret,
     SecretStr,
-    StringConstraints,
     model_validator,
 )
 
-from orchestrator.settings.resilience import ResilienceOptions
-
-_PASSWORD: Final = re.compile(r"(?<=:)[^/@]*(?=@)|(?<=password=)[^&]*")
-
-
-_SENT: Final = re.compile(r"[\x20-\x7e]+")
-
-
-def _sendable(secret: SecretStr) -> SecretStr:
-    """Without the line break that a file of it ends with; whatever is wrong is not repeated."""
-    told = secret.get_secret_value().strip()
-    if not _SENT.fullmatch(told):
-        raise ValueError("it must be one line of plain ASCII characters, as it is sent in a header")
-    return SecretStr(told)
-
-
-SentSecret: TypeAlias = Annotated[SecretStr, AfterValidator(_sendable)]
-
-
-class SecretRedisUrl(Secret[RedisDsn]):
-    """A URL of Redis, of which everything but the password is shown."""
-
-    def _display(self) -> str:
-        return _PASSWORD.sub("**********", str(self.get_secret_value()))
-
-
-PostgresUrl: TypeAlias = Annotated[str, StringConstraints(pattern=r"^postgres(ql)?://.+")]
-"""With a host, or `?host=` and the folder of a socket, which pydantic's own type does not take."""
-
-
-class SecretPostgresUrl(Secret[PostgresUrl]):
-    """A URL of PostgreSQL, of which everything but the password is shown."""
-
-    def _display(self) -> str:
-        return _PASSWORD.sub("**********", self.get_secret_value())
-
-
-def revealed(secret: SecretStr | None) -> str | None:
-    """What is kept secret, for whom it is meant."""
-    return secret.get_secret_value() if secret else None
-
-
-class Options(BaseModel):
-    """Options of one backend; one that is not known stops the start."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+from orchestrator.settings.base import Options, SecretPostgresUrl, SecretRedisUrl, SentSecret
 
 
 class NoCacheOptions(Options):
@@ -329,211 +278,6 @@ class RemoteRerankerOptions(Options):
     timeout_s: float = Field(default=5.0, gt=0)
 
 
-class MockGeneratorOptions(Options):
-    """A template."""
-
-    kind: Literal["mock"]
-
-
-class ExtractiveGeneratorOptions(Options):
-    """Quotes of about `words` words; `evidence`, in [0, 1], is what an answer takes.
-
-    `embedder` names the one by which sentences are compared; without, only words count.
-    """
-
-    kind: Literal["extractive"]
-    embedder: str | None = "default"
-    words: int = Field(default=30, ge=10, le=200, description="of an answer, on average")
-    sentences: int = Field(default=4, ge=1, le=10, description="quoted at most")
-    evidence: float = Field(default=0.5, ge=0, le=1)
-
-
-class ModelOptions(Options, ResilienceOptions):
-    """What is chosen of every language model on a server; times are in seconds.
-
-    Tokens are counted by a `tokenizer` file (tokenizer.json) if there is one.
-    """
-
-    api_key: SentSecret | None = None
-    headers: dict[str, SentSecret] = Field(default={}, description="sent with every request")
-    tokenizer: Path | None = None
-    window: int | None = Field(default=None, ge=256, description="of prompt and answer, in tokens")
-    max_tokens: int = Field(default=512, ge=1, le=100_000, description="of an answer")
-    temperature: float = Field(default=0.0, ge=0, le=2)
-    connect_s: float = Field(default=3.0, gt=0)
-
-    @model_validator(mode="after")
-    def _room_for_a_prompt(self) -> Self:
-        if self.window is not None and self.max_tokens >= self.window:
-            raise ValueError(
-                f"max_tokens ({self.max_tokens}) leaves no room in the window ({self.window})"
-            )
-        return self
-
-
-class OpenAIGeneratorOptions(ModelOptions):
-    """A model behind OpenAI's chat completions API at `base_url`, its own or any other's.
-
-    `limit_field` is what the server calls the most tokens to write; `extra` is laid over each
-    request, and leaves out what is null there.
-    """
-
-    kind: Literal["openai"]
-    model: str = Field(min_length=1)
-    base_url: HttpUrl = HttpUrl("https://api.openai.com/v1")
-    organization: str | None = None
-    project: str | None = None
-    window: int = Field(default=8192, ge=256)
-    limit_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
-    extra: dict[str, Any] = {}
-
-
-class VllmGeneratorOptions(ModelOptions):
-    """A vLLM server at `base_url`; it tells its model, window and counts of tokens if not chosen.
-
-    `extra` is laid over each request.
-    """
-
-    kind: Literal["vllm"]
-    base_url: HttpUrl = HttpUrl("http://127.0.0.1:8000")
-    model: str | None = Field(default=None, min_length=1)
-    extra: dict[str, Any] = {}
-
-
-Tensor: TypeAlias = Literal[
-    "text_input",
-    "text_output",
-    "stream",
-    "max_tokens",
-    "temperature",
-    "stop",
-    "guide_type",
-    "guide",
-    "sampling",
-    "without_prompt",
-    "tell_reason",
-    "tell_read",
-    "tell_written",
-    "reason",
-    "read",
-    "written",
-]
-
-
-class TritonGeneratorOptions(ModelOptions):
-    """A model of a Triton server at `base_url`, in the `backend` of TensorRT-LLM or of vLLM.
-
-    `template` makes one text of what was said. `tensors` renames what has another name there, by
-    its use; a tensor with an empty name is not used.
-    """
-
-    kind: Literal["triton"]
-    base_url: HttpUrl = HttpUrl("http://127.0.0.1:8000")
-    model: str = Field(default="ensemble", pattern=r"^[\w.-]+$")
-    backend: Literal["tensorrt-llm", "vllm"] = "tensorrt-llm"
-    template: Literal["plain", "chatml", "llama-3", "mistral", "gemma"] = "plain"
-    window: int = Field(default=8192, ge=256)
-    tensors: dict[Tensor, str] = {}
-
-
-class LiteLLMGeneratorOptions(ModelOptions):
-    """A model of any provider that litellm knows, under its name there: `bedrock/…`, `azure/…`.
-
-    Credentials that are not given are taken from where the provider's own tools find them. `extra`
-    is handed to litellm. Without a `window`, litellm's list of models is asked.
-    """
-
-    kind: Literal["litellm"]
-    model: str = Field(min_length=1)
-    base_url: HttpUrl | None = None
-    extra: dict[str, Any] = {}
-
-
-class SqliteCatalogOptions(Options):
-    """The catalog in a SQLite file below the data folder."""
-
-    kind: Literal["sqlite"]
-
-
-class PostgresCatalogOptions(Options):
-    """The catalog in PostgreSQL; a connection is waited for at most `timeout_s` seconds."""
-
-    kind: Literal["postgresql"]
-    url: SecretPostgresUrl
-    timeout_s: float = Field(default=10.0, gt=0)
-
-
-class FilesystemBlobOptions(Options):
-    """Original files below the data folder."""
-
-    kind: Literal["filesystem"]
-
-
-class S3BlobOptions(Options):
-    """Original files in a bucket; without keys, those of the environment or the machine's role.
-
-    The keys must be allowed to list and delete versions of objects, or nothing can be purged.
-    """
-
-    kind: Literal["s3"]
-    bucket: str = Field(min_length=3, max_length=63)
-    prefix: str = ""
-    endpoint_url: HttpUrl | None = None
-    region: str | None = None
-    access_key: SecretStr | None = None
-    secret_key: SecretStr | None = None
-    timeout_s: float = Field(default=20.0, gt=0)
-
-    @model_validator(mode="after")
-    def _both_or_neither(self) -> Self:
-        if (self.access_key is None) != (self.secret_key is None):
-            raise ValueError("access_key and secret_key are given together, or not at all")
-        return self
-
-
-class LocalQueueOptions(Options):
-    """The queue in the catalog; with `max_jobs` waiting, uploads are told to come later."""
-
-    kind: Literal["local"]
-    max_jobs: int = Field(default=10_000, gt=0)
-
-
-class KafkaQueueOptions(Options):
-    """The queue in the catalog, handed out by the brokers at `servers` (`host:port`, by commas).
-
-    Dead letters go to the topic named as `topic`, with `.dead` behind it. A call takes about
-    `timeout_s` seconds at most.
-    """
-
-    kind: Literal["kafka"]
-    servers: str = Field(min_length=3)
-    topic: str = Field(default="rag.jobs", pattern=r"^[a-zA-Z0-9._-]{1,200}$")
-    group: str = Field(default="rag-workers", min_length=1)
-    security: Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] = "plaintext"
-    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
-    username: str | None = None
-    password: SecretStr | None = None
-    ca_file: Path | None = None
-    timeout_s: float = Field(default=10.0, gt=0)
-    max_jobs: int = Field(default=10_000, gt=0)
-
-
-class NoScannerOptions(Options):
-    """No virus scanner."""
-
-    kind: Literal["none"]
-
-
-class ClamdScannerOptions(Options):
-    """clamd at `host` and `port`, or a `socket` file; a step takes up to `timeout_s` seconds."""
-
-    kind: Literal["clamd"]
-    host: str = "127.0.0.1"
-    port: int = Field(default=3310, ge=1, le=65535)
-    socket: Path | None = None
-    timeout_s: float = Field(default=30.0, gt=0)
-
-
 CacheOptions: TypeAlias = Annotated[
     NoCacheOptions | MemoryCacheOptions | RedisCacheOptions, Field(discriminator="kind")
 ]
@@ -558,28 +302,4 @@ RetrieverOptions: TypeAlias = Annotated[
 RerankerOptions: TypeAlias = Annotated[
     NoRerankerOptions | MockRerankerOptions | CrossEncoderRerankerOptions | RemoteRerankerOptions,
     Field(discriminator="kind"),
-]
-GeneratorOptions: TypeAlias = Annotated[
-    MockGeneratorOptions
-    | ExtractiveGeneratorOptions
-    | OpenAIGeneratorOptions
-    | VllmGeneratorOptions
-    | TritonGeneratorOptions
-    | LiteLLMGeneratorOptions,
-    Field(discriminator="kind"),
-]
-LanguageOptions: TypeAlias = (
-    OpenAIGeneratorOptions | VllmGeneratorOptions | TritonGeneratorOptions | LiteLLMGeneratorOptions
-)
-BlobOptions: TypeAlias = Annotated[
-    FilesystemBlobOptions | S3BlobOptions, Field(discriminator="kind")
-]
-CatalogOptions: TypeAlias = Annotated[
-    SqliteCatalogOptions | PostgresCatalogOptions, Field(discriminator="kind")
-]
-QueueOptions: TypeAlias = Annotated[
-    LocalQueueOptions | KafkaQueueOptions, Field(discriminator="kind")
-]
-ScannerOptions: TypeAlias = Annotated[
-    NoScannerOptions | ClamdScannerOptions, Field(discriminator="kind")
 ]

@@ -8,7 +8,8 @@ from orchestrator.answering.prompts import prompts
 from orchestrator.domain.errors import Rejected
 from orchestrator.domain.workspaces import WorkspaceConfig
 from orchestrator.settings.explain import did_you_mean
-from orchestrator.settings.options import LanguageOptions, TantivyOptions
+from orchestrator.settings.generators import LanguageOptions
+from orchestrator.settings.options import TantivyOptions
 from orchestrator.settings.tree import STAGES, Settings
 
 

@@ -40,19 +40,21 @@ from orchestrator.domain.quotas import Quota
 from orchestrator.domain.workspaces import WorkspaceConfig
 from orchestrator.ports.parser import Isolation
 from orchestrator.settings.explain import did_you_mean, explain
+from orchestrator.settings.generators import GeneratorOptions
 from orchestrator.settings.options import (
-    BlobOptions,
     CacheOptions,
-    CatalogOptions,
     EmbedderOptions,
-    GeneratorOptions,
     KeywordOptions,
-    NoScannerOptions,
-    QueueOptions,
     RerankerOptions,
     RetrieverOptions,
-    ScannerOptions,
     VectorOptions,
+)
+from orchestrator.settings.stores import (
+    BlobOptions,
+    CatalogOptions,
+    NoScannerOptions,
+    QueueOptions,
+    ScannerOptions,
 )
 
 PREFIX: Final = "RAG_"

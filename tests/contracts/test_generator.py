@@ -11,7 +11,7 @@ from orchestrator.answering.generating import ModelGenerator
 from orchestrator.answering.prompts import prompts
 from orchestrator.contracts.generator import LUNCH, REFUNDS, GeneratorContract, told
 from orchestrator.domain.answers import NOT_FOUND
-from orchestrator.settings import options
+from orchestrator.settings import generators
 from tests.obedient import Obedient
 
 ALWAYS_THE_FIRST = "the mock answers from its first passage, whatever that says"
@@ -66,7 +66,7 @@ class TestModelGenerator(GeneratorContract):
 
 
 def extractive(embedder: OnnxEmbedder | None) -> ExtractiveGenerator:
-    chosen = options.ExtractiveGeneratorOptions(kind="extractive")
+    chosen = generators.ExtractiveGeneratorOptions(kind="extractive")
     return ExtractiveGenerator(
         words=chosen.words,
         sentences=chosen.sentences,

@@ -11,7 +11,7 @@ import pytest
 from orchestrator.answering.prompts import Prompts, prompts
 from orchestrator.domain.errors import Misconfigured
 from orchestrator.domain.workspaces import Fusion, Understanding
-from orchestrator.settings import STAGES, load, options
+from orchestrator.settings import STAGES, generators, load, options
 
 
 @pytest.fixture
@@ -139,7 +139,7 @@ def test_another_kind_drops_the_options_of_the_one_before(env, profile):
     settings = load(profile=profile(OWN))
 
     assert settings.cache == options.MemoryCacheOptions(kind="memory")
-    assert settings.generator == options.MockGeneratorOptions(kind="mock")
+    assert settings.generator == generators.MockGeneratorOptions(kind="mock")
 
 
 def test_another_kind_may_come_with_options_of_its_own(env, profile):
