@@ -7,12 +7,14 @@ import hashlib
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
+import httpx
 import openai
 from pydantic import BaseModel, ValidationError
 
+from adapters.bounding import PLAIN, bounded
 from adapters.embedder.asked import Asked
 from adapters.embedder.tokens import Counter, Spans, first
 from adapters.embedder.unit import unit_vectors
@@ -168,15 +170,22 @@ async def open_openai(
     retries: int,
 ) -> AsyncIterator[OpenAIEmbedder]:
     """A client of the server, closed at the end; nothing is asked of it until it is used."""
-    async with openai.AsyncOpenAI(
-        base_url=base_url,
-        api_key=api_key or "none",  # never one of the environment: it is another server's
-        organization=organization,
-        project=project,
-        timeout=timeout_s,
-        max_retries=retries,
-    ) as client:
+    async with httpx.AsyncClient(headers=PLAIN, event_hooks=bounded(_longest(model))) as http:
+        client = openai.AsyncOpenAI(
+            base_url=base_url,
+            api_key=api_key or "none",  # never one of the environment: it is another server's
+            organization=organization,
+            project=project,
+            timeout=timeout_s,
+            max_retries=retries,
+            http_client=cast("Any", http),
+        )
         yield OpenAIEmbedder(client, model)
+
+
+def _longest(model: Model) -> int:
+    """More bytes than the vectors of a batch take, however they are written."""
+    return 1_000_000 + 32 * model.dimension * model.batch
 
 
 def _shortened(text: str, tokens: int) -> str:

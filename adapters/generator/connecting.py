@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import Final
 from urllib.request import getproxies
 
@@ -10,6 +10,7 @@ import aiohttp
 import httpx
 from httpx_aiohttp import AiohttpTransport
 
+from adapters.bounding import PLAIN, bounded
 from adapters.generator.waiting import Patience
 
 KEPT: Final = 100
@@ -29,13 +30,13 @@ def connected(
     """
     return httpx.AsyncClient(
         base_url=base_url,
-        headers={"Accept-Encoding": "identity", **(headers or {})},
+        headers={**PLAIN, **(headers or {})},
         limits=httpx.Limits(
             max_connections=None, max_keepalive_connections=KEPT, keepalive_expiry=KEPT_S
         ),
         timeout=httpx.Timeout(None, connect=patience.connect_s),
         transport=_transport(),
-        event_hooks={"response": [_bound]},
+        event_hooks=bounded(LONGEST),
     )
 
 
@@ -51,28 +52,3 @@ def _transport() -> httpx.AsyncBaseTransport | None:
             cookie_jar=aiohttp.DummyCookieJar(),
         ),
     )
-
-
-async def _bound(response: httpx.Response) -> None:
-    if response.headers.get("content-encoding", "identity") != "identity":
-        raise httpx.DecodingError("it packs what it says, unasked", request=response.request)
-    streams = response.headers.get("content-type", "").startswith("text/event-stream")
-    if response.is_error or not streams:
-        assert isinstance(response.stream, httpx.AsyncByteStream)
-        response.stream = _Bounded(response.stream)
-
-
-class _Bounded(httpx.AsyncByteStream):
-    def __init__(self, inner: httpx.AsyncByteStream) -> None:
-        self._inner = inner
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        left = LONGEST
-        async for some in self._inner:
-            left -= len(some)
-            if left < 0:
-                raise httpx.ReadError("it says more than it was asked for")
-            yield some
-
-    async def aclose(self) -> None:
-        await self._inner.aclose()

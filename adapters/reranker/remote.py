@@ -11,12 +11,15 @@ from typing import Any, Final, Literal, TypeAlias
 import httpx
 from pydantic import AliasChoices, BaseModel, Field, TypeAdapter, ValidationError
 
+from adapters.bounding import PLAIN, bounded
 from adapters.reranker.judged import ranked, read_of
 from orchestrator.domain.answers import Query
 from orchestrator.domain.errors import Unavailable
 from orchestrator.domain.passages import Passage
 
 RETRY_S: Final = 5.0
+LONGEST: Final = 1_000_000
+"""Bytes of a response: a thousand scores are a tenth of that."""
 Shape: TypeAlias = Literal["common", "tei"]
 
 
@@ -123,7 +126,10 @@ async def open_remote(
     """A client of `{base_url}/rerank`, closed at the end; it follows no redirect with the key."""
     headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
     async with httpx.AsyncClient(
-        base_url=base_url.rstrip("/") + "/", headers=headers, timeout=timeout_s
+        base_url=base_url.rstrip("/") + "/",
+        headers={**PLAIN, **headers},
+        timeout=timeout_s,
+        event_hooks=bounded(LONGEST),
     ) as client:
         yield RemoteReranker(client, model=model, shape=shape, logits=logits, timeout_s=timeout_s)
 

@@ -130,13 +130,13 @@ def _spoken_for(found: list[Statement]) -> list[Statement]:
 def _with_numbering(text: str, spans: list[Span]) -> list[Span]:
     """The spans, with the number of a list item taken to its item."""
     joined: list[Span] = []
+    worded = True
     for first, last in spans:
-        if joined:
-            before = text[slice(*joined[-1])]
-            gap = text[joined[-1][1] : first]
-            if not any(char.isalpha() for char in before) and "\n" not in gap:
-                first = joined.pop()[0]  # noqa: PLW2901  # the item begins with its number
-        joined.append((first, last))
+        begin = first
+        if not worded and "\n" not in text[joined[-1][1] : first]:
+            begin = joined.pop()[0]  # the item begins with its number
+        worded = any(char.isalpha() for char in text[first:last])
+        joined.append((begin, last))
     return joined
 
 

@@ -13,6 +13,7 @@ _MARK: Final = r"(?:(?:[-*•]|\d{1,3}[.)])[ \t]|\|)"
 _BREAK: Final = re.compile(rf"\n[ \t]*\n+|\n(?=[ \t]*{_MARK})")
 _NUMBERED: Final = re.compile(r"\s?(?:\[\s?\d+\s?\]|[【［]\s?\d+\s?(?:†[^】］\n]{0,40})?[】］])")
 _NUMBERS: Final = re.compile(r"[\[【［]((?:\s?\d+\s?[,;–-])+\s?\d+\s?)[\]】］]")
+_SHOWN: Final = re.compile(r"\S")
 _END: Final = re.compile(r"[.!?]+[\"'”’)\]]*(?=\s)")
 _ABBREVIATIONS: Final = frozenset(
     """mr mrs ms dr prof st no nos vs etc eg e.g ie i.e al fig figs eq approx inc ltd co corp
@@ -83,7 +84,8 @@ def _ends_sentence(text: str, stop: int, after: int, last: int) -> bool:
     before = re.split(r"[^\w.]", text[max(0, stop - 12) : stop])[-1].casefold()
     if before in _ABBREVIATIONS or (len(before) == 1 and before.isalpha()):
         return False
-    return not text[after:last].lstrip()[0].islower()
+    following = _SHOWN.search(text, after, last)
+    return following is None or not following[0].islower()
 
 
 def _is_line_break(gap: str) -> bool:
