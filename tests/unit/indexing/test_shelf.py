@@ -73,7 +73,7 @@ async def test_the_lease_lasts_a_tenth_of_a_second(shelf, catalog, clock):
 async def test_what_is_asked_for_often_is_read_before_its_lease_ends(shelf, catalog):
     await shelf.fresh()
     ids = catalog.publish("default", "Refunds.")
-    shelf._read_at -= AHEAD_S
+    shelf._read_at -= 1.5 * AHEAD_S
 
     for _ in range(3):
         await shelf.fresh()  # which waits for nothing
@@ -86,7 +86,7 @@ async def test_what_is_asked_for_often_is_read_before_its_lease_ends(shelf, cata
 async def test_what_goes_wrong_then_is_told_when_the_lease_has_ended(shelf, catalog):
     await shelf.fresh()
     catalog.down = Unavailable("catalog", "disk full")
-    shelf._read_at -= AHEAD_S
+    shelf._read_at -= 1.5 * AHEAD_S
 
     await shelf.fresh()
     await until(lambda: catalog.reads == 2)
@@ -98,7 +98,7 @@ async def test_what_goes_wrong_then_is_told_when_the_lease_has_ended(shelf, cata
 
 async def test_a_closed_shelf_reads_no_more(shelf, catalog):
     await shelf.fresh()
-    shelf._read_at -= AHEAD_S
+    shelf._read_at -= 1.5 * AHEAD_S
     await shelf.fresh()
 
     await shelf.close()
