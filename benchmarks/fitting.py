@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from adapters.generator.candidates import Candidate, candidates, clauses, quote
 from adapters.generator.extractive import CLOSER
 from adapters.generator.quoting import clause_signs
-from adapters.generator.weighing import LEXICAL, Question
+from adapters.generator.weighing import LEXICAL, Question, nearest_of
 from orchestrator.domain.answers import Query
 from orchestrator.domain.identity import DEFAULT_WORKSPACE, Scope
 from orchestrator.domain.passages import Passage
@@ -103,7 +103,9 @@ async def _case(
     signs = np.array([question.signs(one) for one in sentences]).reshape(len(sentences), -1)
     closer = np.argsort(-(signs @ np.array(LEXICAL)), kind="stable")[:CLOSER]
     vectors = await embedder.embed([sentences[one].meaning for one in closer])
-    signs[closer, -1] = vectors @ await embedder.embed_query(text)
+    likeness = vectors @ await embedder.embed_query(text)
+    signs[closer, -1] = likeness
+    signs[closer, -2] = nearest_of([sentences[one] for one in closer], likeness.tolist())
     held = [any(one in quote(s.text) for one in entry["answers"]) for s in sentences]
     home = [passages[s.passage].chunk.source_id == entry["context_id"] for s in sentences]
     at_home = np.array(held) & np.array(home)
@@ -112,7 +114,7 @@ async def _case(
 
 
 def _fitted(with_answer: Sequence[Case], without: Sequence[Case]) -> dict[str, list[float]]:
-    lexical = [*_shared([(one.signs[:, :-1], one.right) for one in with_answer]), 0.0]
+    lexical = [*_shared([(one.signs[:, :-2], one.right) for one in with_answer]), 0.0, 0.0]
     closer = [one.best(LEXICAL, CLOSER) for one in with_answer]
     further = [one.best(LEXICAL, CLOSER) for one in without]
     semantic = _shared([(one.signs, one.right) for one in closer])

@@ -15,6 +15,7 @@ from adapters.generator.weighing import (
     SEMANTIC,
     Question,
     Signs,
+    nearest_of,
     probability,
     weighed,
 )
@@ -23,7 +24,7 @@ from orchestrator.domain.errors import Unavailable
 from orchestrator.domain.passages import Passage
 from orchestrator.ports.embedder import Embedder
 
-CLOSER: Final = 8
+CLOSER: Final = 12
 """So many sentences are looked at closer, and compared by meaning."""
 
 
@@ -89,9 +90,10 @@ def _scored(
     """Sentences with their scores, best first."""
     if likeness is None:
         return [(weighed(LEXICAL, signs), one) for signs, one in closer]
+    nearest = nearest_of([one for _, one in closer], likeness)
     scored = [
-        (weighed(SEMANTIC, signs._replace(likeness=like)), one)
-        for (signs, one), like in zip(closer, likeness, strict=True)
+        (weighed(SEMANTIC, signs._replace(nearest=near, likeness=like)), one)
+        for (signs, one), near, like in zip(closer, nearest, likeness, strict=True)
     ]
     return sorted(scored, key=lambda pair: -pair[0])
 

@@ -16,10 +16,8 @@ from orchestrator.domain.text import sentences
 
 OVER: Final = 30
 """No answer is longer than what it has on average, and so many words."""
-SHORT: Final = 10
+SHORT: Final = 8
 """A sentence is not cut to fewer words."""
-CUT: Final = 0.8
-"""What a word within a sentence has to be worth, against a word of a further sentence."""
 LENGTH: Final = 0.6
 """How much it counts against a sentence, when one is chosen first, that it is long."""
 MARK: Final = "…"
@@ -30,18 +28,19 @@ class ClauseSigns(NamedTuple):
     """What speaks for a clause to hold the answer of its sentence, or the weight of each.
 
     `words` and `beside`: shares of the question's words in it and in the clauses beside it;
-    `has`: whether it has what is asked for; `names`: whether it has a new one; `length`: of its
-    words, the logarithm.
+    `close`: the share near what could be the answer, wherever in the sentence; `has`: whether it
+    has what is asked for; `names`: whether it has a new one; `length`: of its words, the logarithm.
     """
 
     words: float
     beside: float
+    close: float
     has: float
     names: float
     length: float
 
 
-CLAUSE: Final = ClauseSigns(3.5, 1.8, 2.4, 0.6, 0.4)
+CLAUSE: Final = ClauseSigns(1.8, 0.7, 6.1, 1.4, 0.4, 0.5)
 """Of a model that shares one answer out among a sentence's clauses; `benchmarks/fitting.py`."""
 
 
@@ -63,7 +62,7 @@ class Budget:
 
         As a function of `words` it is what comes to that average for questions of SQuAD.
         """
-        return 0.0076 * math.exp(-0.0811 * (self.words - 30))
+        return 0.0073 * math.exp(-0.0782 * (self.words - 30))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +73,21 @@ class Quote:
     passage: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """What is left of a sentence, and the likelihood that the answer is in that."""
+
+    of: Candidate
+    chance: float
+    text: str
+    worth: float
+
+    @property
+    def length(self) -> int:
+        """The words that it takes in an answer, its citation among them."""
+        return len(self.text.split()) + 1
+
+
 def quotes(
     question: Question, scored: Sequence[tuple[float, Candidate]], budget: Budget
 ) -> list[Quote]:
@@ -82,20 +96,22 @@ def quotes(
     Nothing where none can be shown, in so few words, without saying the contrary.
     """
     chances = shares([score for score, _ in scored])
-    ranked = sorted(
-        zip(chances, (one for _, one in scored), strict=True),
-        key=lambda pair: -pair[0] / pair[1].length ** LENGTH,
-    )
+    cuts = [
+        _cut(question, one, chance, budget.most, budget.least)
+        for chance, (_, one) in zip(chances, scored, strict=True)
+    ]
     found: list[Quote] = []
     left = budget.most
-    for chance, one in ranked:
-        if len(found) == budget.sentences or (found and chance / one.length < budget.least):
+    for cut in sorted(cuts, key=lambda cut: -cut.worth / cut.length**LENGTH):
+        if len(found) == budget.sentences or (found and cut.worth / cut.length < budget.least):
             continue
-        text = _cut(question, one, chance, min(left, budget.most), budget.least * CUT)
+        text = cut.text
+        if cut.length > left:
+            text = _cut(question, cut.of, cut.chance, left, budget.least).text
         length = len(text.split()) + 1
         if not text or length > left or any(text in other.text for other in found):
             continue
-        found.append(Quote(text, one.passage))
+        found.append(Quote(text, cut.of.passage))
         left -= length
     return found
 
@@ -110,13 +126,16 @@ def shares(scores: Sequence[float]) -> list[float]:
 def clause_signs(question: Question, parts: Sequence[str]) -> list[ClauseSigns]:
     """What speaks for each clause of a sentence."""
     held = [question.share(frozenset(terms(part))) for part in parts]
+    words = [WORD.findall(part) for part in parts]
+    near = iter(question.near([word for part in words for word in part]))
     found = []
     for at, part in enumerate(parts):
-        new = question.new(WORD.findall(part))
+        new = question.new(words[at])
         found.append(
             ClauseSigns(
                 words=held[at],
                 beside=sum(held[max(at - 1, 0) : at]) + sum(held[at + 1 : at + 2]),
+                close=max((next(near) for _ in words[at]), default=0.0),
                 has=float(question.asked is not Kind.ANY and has(question.asked, ["", *new])),
                 names=float(any(word[0].isupper() for word in new)),
                 length=math.log(len(part.split()) + 1),
@@ -125,32 +144,32 @@ def clause_signs(question: Question, parts: Sequence[str]) -> list[ClauseSigns]:
     return found
 
 
-def _cut(question: Question, one: Candidate, chance: float, most: int, least: float) -> str:
+def _cut(question: Question, one: Candidate, chance: float, most: int, least: float) -> _Cut:
     """The whole, if it is short or all of it is worth its words; else some of its clauses.
 
     Nothing, where what would be left out limits what would be shown.
     """
     if one.whole:
-        return _beginning(one.text, most)
+        return _Cut(one, chance, _beginning(one.text, most), chance)
     spans = clauses(one.text) if one.length > SHORT + 1 else [(0, len(one.text))]
     parts = [one.text[a:b] for a, b in spans]
-    run = _worthy(question, parts, chance, most, least)
-    return _shown(parts, _with_limits(parts, run, most), most)
+    worth = [
+        chance * share
+        for share in shares([weighed(CLAUSE, signs) for signs in clause_signs(question, parts)])
+    ]
+    kept = _with_limits(parts, _worthy(worth, _lengths(parts), most, least), most)
+    return _Cut(one, chance, _shown(parts, kept, most), sum(worth[at] for at in kept))
 
 
-def _worthy(
-    question: Question, parts: Sequence[str], chance: float, most: int, least: float
-) -> range:
+def _worthy(worth: Sequence[float], lengths: Sequence[int], most: int, least: float) -> range:
     """The run of clauses that is worth its words."""
-    scores = [weighed(CLAUSE, signs) for signs in clause_signs(question, parts)]
-    lengths = _lengths(parts)
-    worth = [chance * p / n for p, n in zip(shares(scores), lengths, strict=True)]
-    first, last = 0, len(parts)
+    value = [one / length for one, length in zip(worth, lengths, strict=True)]
+    first, last = 0, len(worth)
     while last - first > 1:
         length = sum(lengths[first:last])
-        from_start = worth[first] < worth[last - 1]
+        from_start = value[first] < value[last - 1]
         dropped = first if from_start else last - 1
-        if length < most and (worth[dropped] >= least or length - lengths[dropped] < SHORT):
+        if length < most and (value[dropped] >= least or length - lengths[dropped] < SHORT):
             break
         first, last = (first + 1, last) if from_start else (first, last - 1)
     return range(first, last)

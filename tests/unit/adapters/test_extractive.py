@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.embedder.mock import MockEmbedder
+from adapters.generator.candidates import candidates
 from adapters.generator.extractive import ExtractiveGenerator
+from adapters.generator.weighing import nearest_of
 from orchestrator.domain.answers import NOT_FOUND, Outcome, Token
 from orchestrator.domain.errors import Unavailable
 from tests.builders import passage, question
@@ -70,6 +72,15 @@ async def test_of_sentences_that_fit_equally_the_kind_that_is_asked_for_is_quote
     said, _ = await told("When are refunds paid?", given, sentences=1)
 
     assert said == f"{REFUNDS} [1]"
+
+
+async def test_a_word_that_begins_like_one_of_the_question_speaks_for_its_sentence():
+    painted, founded = "The depot was painted by Ida Okoro.", "The depot was founded by Ada Abara."
+    given = passages(f"{painted} {founded}")
+
+    said, _ = await told("Who was the depot's founder?", given, sentences=1, evidence=0.0)
+
+    assert said == f"{founded} [1]"
 
 
 async def test_for_a_person_or_a_place_a_name_is_quoted():
@@ -205,6 +216,12 @@ async def test_a_sentence_that_means_what_is_asked_for_is_preferred():
     )
 
     assert (by_words, by_meaning) == (f"{REFUNDS} [1]", f"{reworded} [1]")
+
+
+def test_each_sentence_has_the_best_likeness_of_its_passage():
+    sentences = candidates(passages(f"{REFUNDS} {LUNCH}", FEES))
+
+    assert nearest_of(sentences, [0.2, 0.7, 0.4]) == [0.7, 0.7, 0.4]
 
 
 class Down(MockEmbedder):
@@ -390,6 +407,17 @@ async def test_what_cannot_be_quoted_with_its_limit_is_not_quoted():
     said = await told("When are refunds of the owner paid?", given, words=10, evidence=0.0)
 
     assert said == (NOT_FOUND, False)
+
+
+async def test_a_long_sentence_is_added_for_the_clause_that_answers():
+    short = "The depot in Gdansk opens at 6 a.m. on weekdays."
+    tail = ", with a bakery on its ground floor, a laundry beside it" + ", a yard behind it" * 14
+    long = f"The depot in Gdansk opens at 8 a.m. on holidays{tail}."
+
+    said, _ = await told("When does the depot in Gdansk open?", passages(f"{short} {long}"))
+
+    assert short in said
+    assert "opens at 8 a.m. on holidays…" in said
 
 
 async def test_more_words_are_more_sentences():
