@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import pytest
 
-from orchestrator.contracts.language import LanguageModelContract, said
+from orchestrator.contracts.language import LanguageModelContract, completion, said
 from orchestrator.domain.errors import Unavailable
 from orchestrator.generators import open_language_model
 from orchestrator.settings import load
@@ -86,4 +86,5 @@ async def test_the_cost_is_what_the_server_counted(opened):
 
     told = await said(model)
 
-    assert told.finish.usage.completion_tokens == len(told.pieces)
+    limit = completion().max_tokens
+    assert (told.finish.reason, told.finish.usage.completion_tokens) == ("length", limit)
