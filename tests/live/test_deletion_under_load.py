@@ -197,7 +197,7 @@ class Load:
         assert self.done.total() >= self.target
         assert self.done["deletion"] >= self.target / 400
         assert self.seen["cache hit"] >= self.target / 100
-        assert self.seen["about a deleted document"] >= self.target / 100
+        assert self.seen["about a deleted document"] >= self.target / scaled(10, 100)
         assert self.seen["phrase shown"] >= self.target
 
 
